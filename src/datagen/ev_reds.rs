@@ -194,6 +194,7 @@ impl PairMaker {
         let entry = Entry {
             source: String::new(),
             thresholds: Some(self.thresholds.map(f64::from)),
+            threshold_source: None,
             blur_px: None,
             events: self.events.len(),
         };

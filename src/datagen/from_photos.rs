@@ -66,6 +66,7 @@ pub fn still_pair(
             [optics.pixels.on, optics.pixels.off]
                 .map(|c| shortest_decimal((f64::from(c) * drawn.threshold_factor()) as f32)),
         ),
+        threshold_source: None,
         blur_px: Some((longest * 100.0).round() / 100.0),
         events: captured.events.len(),
     };

@@ -148,6 +148,7 @@ impl Sequence {
         let entry = Entry {
             source: format!("{}, pair {number}", self.path.display()),
             thresholds: None,
+            threshold_source: None,
             blur_px: None,
             events: events.len(),
         };

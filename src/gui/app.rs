@@ -264,7 +264,10 @@ impl App {
     pub(super) fn end(&mut self) {
         // Queued frames are written before the program exits.
         self.recording.end(&self.session.rig_handle);
-        self.film.end();
+        if let Err(why) = self.film.end() {
+            tracing::warn!("{why}");
+            eprintln!("gem-live: {why}");
+        }
         self.dialogs.export.end();
         if let Err(e) = self.settings_file.end(&self.settings) {
             tracing::warn!("cannot save the settings: {e}");

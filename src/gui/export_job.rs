@@ -2,7 +2,7 @@
 //! takes a while.
 
 use super::theme;
-use super::wake::Wake;
+use super::wake::{Wake, WakeAtEnd};
 use crate::deblur::reblur;
 use crate::event::{Contrast, Thresholds};
 use crate::exposure::Exposure;
@@ -111,9 +111,8 @@ impl ExportJob {
         let state = Arc::new(State { progress, stop, wake });
         let shared = state.clone();
         let work = move || {
-            let result = work(&shared);
-            (shared.wake)();
-            result
+            let _wake = WakeAtEnd(shared.wake.clone());
+            work(&shared)
         };
         let thread = std::thread::Builder::new().name("export".into()).spawn(work)?;
         Ok(Self { state, thread })
@@ -158,7 +157,7 @@ fn film(
     )
 }
 
-/// Restores an exposure of a recording as the pipeline restores those of a camera.
+/// Restores an exposure of a recording as `gem-live deblur --frames` does.
 fn restore(
     restorer: &mut dyn Restorer,
     exposure: &Exposure,
@@ -176,11 +175,97 @@ fn restore(
         arrived: now,
     };
     restorer.set_thresholds(thresholds);
-    restorer.submit(&Arc::new(captured), instants)?;
-    let restored = restorer.collect()?;
-    let mut planes: Vec<ImageF32> = restored.iter().map(ImageU8::to_planes).collect();
-    match reblur(&exposure.frame, &mut planes) {
-        true => Ok(planes.iter().map(ImageF32::to_picture).collect()),
-        false => Ok(restored),
+    let mut planes = restorer.restore_planes(&Arc::new(captured), instants)?;
+    reblur(&exposure.frame, &mut planes);
+    Ok(planes.iter().map(ImageF32::to_picture).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::Deblurrer;
+    use crate::engine::Choice;
+    use crate::engine::cpu::CpuEngine;
+    use crate::event::Event;
+    use crate::formats::film::Layout;
+    use crate::gui::recipe::restoring_films;
+    use crate::image::Size;
+    use crate::live::{Compute, Sparse};
+    use crate::network::Weights;
+    use crate::sequence::Pair;
+    use std::path::Path;
+
+    /// Frames with texture, of which only one corner has events.
+    fn record(folder: &Path, number: i64) {
+        let size = Size::new(128, 128);
+        let frame = |shift: usize| {
+            let value = |i: usize| ((i * 7 + i / 128 * 13 + shift) % 251) as u8;
+            ImageU8::new(3, size, (0..3 * size.area()).map(value).collect()).unwrap()
+        };
+        let at = number * 100_000;
+        let event = |i: i64| Event {
+            t_us: at + i * 100,
+            x: (i % 9) as u16,
+            y: (i % 7) as u16,
+            polarity: i % 2 == 0,
+        };
+        let pair = Pair {
+            frames: [frame(0), frame(5)],
+            exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
+            events: (0..700).map(event).collect(),
+            scale_factor: 2.0,
+            truth: None,
+        };
+        pair.write(&folder.join(format!("corner_{number:05}.npz"))).unwrap();
+    }
+
+    #[test]
+    fn the_films_of_the_window_are_those_of_the_command_line() {
+        let folder = tempfile::tempdir().unwrap();
+        // The live pipeline restores the first four exposures as a whole.
+        (0..3).for_each(|number| record(&folder.path().join("corner"), number));
+        let weights = || Weights::embedded().unwrap();
+        // At one instant; and at so many that the pictures are compared with the blurry one.
+        for instants in [1, 5] {
+            let order = |name: &str| FilmOrder {
+                recordings: vec![folder.path().join("corner")],
+                path: folder.path().join(format!("{instants}_{name}.y4m")),
+                layout: Layout::Restored,
+                instants,
+                rate_hz: 25.0,
+                thresholds: Some(Thresholds::DEFAULT),
+            };
+            let compute = Compute {
+                choice: Choice::Cpu,
+                threads: 2,
+                sparse: Sparse::Auto,
+                ..Compute::default()
+            };
+            let restorer = restoring_films(Some(compute), None)(Box::new(move || Ok(weights())));
+            let progress = ExportProgress { verb: "", unit: "", done: 0, total: 0 };
+            let (progress, stop) = (Mutex::new(progress), AtomicBool::new(false));
+            let state = State { progress, stop, wake: Arc::new(|| ()) };
+            let window = film(order("window"), restorer, &state).unwrap();
+
+            let engine = CpuEngine::new(&weights(), 2).unwrap();
+            let mut deblurrer = Deblurrer::new(Box::new(engine));
+            let command = make_film(
+                &order("command"),
+                |exposure, instants, thresholds| {
+                    deblurrer.set_thresholds(thresholds);
+                    let restored = deblurrer.restore(exposure, instants);
+                    let mut planes = restored.map_err(|e| e.to_string())?;
+                    reblur(&exposure.frame, &mut planes);
+                    Ok(planes.iter().map(ImageF32::to_picture).collect())
+                },
+                |_| ControlFlow::Continue(()),
+            )
+            .unwrap();
+            assert_eq!(window.film.frames, 6 * u64::from(instants));
+            let read = |path: &Path| std::fs::read(path).unwrap();
+            assert!(read(&window.path) == read(&command.path), "{instants} instants");
+        }
     }
 }

@@ -4,13 +4,15 @@ use super::action::Action;
 use super::describe;
 use super::player::Player;
 use super::settings::{Settings, View};
-use super::wake::Wake;
+use super::wake::{Wake, WakeAtEnd};
 use super::widgets::toast::{Message, ToastKind};
-use crate::formats::film::{Film, FilmError, FilmSummary, Layout, compose, without_ffmpeg};
+use crate::formats::film::{
+    Film, FilmError, FilmStopper, FilmSummary, Layout, compose, without_ffmpeg,
+};
 use crate::image::ImageU8;
-use crate::live::RestoredFrame;
+use crate::live::LiveFrame;
 use crate::sequence::new_path;
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,12 +23,17 @@ use std::time::{Duration, Instant};
 const QUEUE: usize = 8;
 /// A longer time without a picture, as in a pause, is left out of the film.
 const MAX_GAP: Duration = Duration::from_secs(2);
+/// Time to complete the film when the window closes, and then for the stopped encoder to end.
+const END_LIMIT: Duration = Duration::from_secs(30);
+const STOP_LIMIT: Duration = Duration::from_secs(5);
+/// How soon the end of the film is noticed then.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// A picture that was shown.
+/// A picture that was shown. Copied out of its frame, which may hold one of the few textures that the
+/// engine restores into.
 struct Shown {
-    frame: Arc<RestoredFrame>,
-    /// Index of the instant.
-    index: usize,
+    captured: Arc<LiveFrame>,
+    restored: ImageU8,
     /// Position of the wipe's line, as a fraction of the width.
     line: f64,
     at: Instant,
@@ -64,6 +71,7 @@ struct Running {
     dropped: u64,
     /// Revision of the player's picture that was sent last.
     sent: u64,
+    stopper: FilmStopper,
     thread: JoinHandle<Result<WrittenFilm, FilmError>>,
 }
 
@@ -103,11 +111,12 @@ impl FilmRecording {
         let (queue, pictures) = bounded(QUEUE);
         let counters = Arc::new(Counters::default());
         let (shared, wake) = (counters.clone(), self.wake.clone());
+        let stopper = FilmStopper::default();
+        let film_stopper = stopper.clone();
         let work = move || {
-            let result = write(&path, layout, rate_hz, pictures, &shared);
             // While paused, nothing else triggers a repaint.
-            wake();
-            result
+            let _wake = WakeAtEnd(wake);
+            write(&path, layout, rate_hz, pictures, &shared, film_stopper)
         };
         let thread = std::thread::Builder::new()
             .name("film".into())
@@ -115,7 +124,8 @@ impl FilmRecording {
             .map_err(|e| format!("Cannot film: the thread did not start ({e})"))?;
         // The picture on the screen is the first one.
         let sent = player.revision().wrapping_sub(1);
-        self.running = Some(Running { queue: Some(queue), counters, dropped: 0, sent, thread });
+        let queue = Some(queue);
+        self.running = Some(Running { queue, counters, dropped: 0, sent, stopper, thread });
         self.last = None;
         Ok(())
     }
@@ -125,16 +135,19 @@ impl FilmRecording {
     pub(super) fn put(&mut self, player: &Player, settings: &Settings) {
         let Some(running) = &mut self.running else { return };
         let (Some(queue), Some(frame)) = (&running.queue, &player.latest) else { return };
-        if running.sent == player.revision() || frame.restored.get(player.index).is_none() {
+        let Some(restored) = frame.restored.get(player.index) else { return };
+        if running.sent == player.revision() {
             return;
         }
         running.sent = player.revision();
-        let (frame, index) = (frame.clone(), player.index);
-        let shown = Shown { frame, index, line: settings.divider.into(), at: Instant::now() };
-        // A film that has ended by itself takes no more pictures: `poll` says why.
-        if let Err(TrySendError::Full(_)) = queue.try_send(shown) {
+        if queue.is_full() {
             running.dropped += 1;
+            return;
         }
+        let (captured, restored) = (frame.captured.clone(), restored.clone());
+        let shown = Shown { captured, restored, line: settings.divider.into(), at: Instant::now() };
+        // A film that has ended by itself takes no more pictures: `poll` says why.
+        let _ = queue.try_send(shown);
     }
 
     /// Checks whether the film has ended, and reports its result.
@@ -155,13 +168,30 @@ impl FilmRecording {
         Some(Action::Notify(kind, text))
     }
 
-    /// Ends the film when the window closes; waits until it is written.
-    pub(super) fn end(&mut self) {
-        if let Some(running) = self.running.take() {
-            drop(running.queue);
-            if let Ok(Err(e)) = running.thread.join() {
-                tracing::warn!("the film is not written: {e}");
+    /// Ends the film when the window closes: waits until it is written, but not for an encoder that
+    /// hangs.
+    ///
+    /// # Errors
+    /// There is no film; the text is for the user.
+    pub(super) fn end(&mut self) -> Result<(), String> {
+        self.end_within(END_LIMIT)
+    }
+
+    fn end_within(&mut self, limit: Duration) -> Result<(), String> {
+        let Some(Running { queue, stopper, thread, .. }) = self.running.take() else {
+            return Ok(());
+        };
+        drop(queue);
+        if !has_finished(&thread, limit) {
+            stopper.stop();
+            if !has_finished(&thread, STOP_LIMIT) {
+                return Err("No film: the disk does not answer".into());
             }
+        }
+        match thread.join() {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(e)) => Err(format!("No film: {e}")),
+            Err(_) => Err("Filming failed with an internal error: please report it.".into()),
         }
     }
 
@@ -184,6 +214,18 @@ impl FilmRecording {
     }
 }
 
+/// Whether a thread finishes within this time.
+fn has_finished<T>(thread: &JoinHandle<T>, limit: Duration) -> bool {
+    let start = Instant::now();
+    while !thread.is_finished() {
+        if start.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(POLL_INTERVAL);
+    }
+    true
+}
+
 /// The folder of films, beside that of the recordings.
 pub(super) fn films(settings: &Settings) -> PathBuf {
     let mut folder = settings.recordings_folder().into_os_string();
@@ -200,13 +242,31 @@ pub(super) fn layout(view: View) -> Layout {
     }
 }
 
-/// How often the picture before is repeated until one that was shown after `gap`.
-fn repeats(gap: Duration, rate_hz: f64) -> u64 {
-    if gap > MAX_GAP {
-        return 0;
+/// Keeps the time of a film of this many frames per second: what is lost by rounding to whole frames
+/// counts for the pictures that follow, so that a long film does not drift.
+struct FilmClock {
+    rate_hz: f64,
+    /// Frames that are due and not in the film; negative where there are too many.
+    due: f64,
+}
+
+impl FilmClock {
+    fn new(rate_hz: f64) -> Self {
+        Self { rate_hz, due: 0.0 }
     }
-    // At most MAX_GAP times the rate.
-    ((gap.as_secs_f64() * rate_hz).round() as u64).saturating_sub(1)
+
+    /// How often the picture before is repeated until one that was shown after `gap`.
+    fn repeats(&mut self, gap: Duration) -> u64 {
+        if gap > MAX_GAP {
+            return 0;
+        }
+        self.due += gap.as_secs_f64() * self.rate_hz;
+        // At most MAX_GAP times the rate, and at least the picture itself.
+        let frames = self.due.round().max(1.0);
+        // Pictures that come faster than the film plays are all kept; that is not made up for later.
+        self.due = (self.due - frames).max(-1.0);
+        (frames as u64).saturating_sub(1)
+    }
 }
 
 /// Writes the pictures until the queue is closed, or one of them does not fit.
@@ -216,16 +276,17 @@ fn write(
     rate_hz: f64,
     pictures: Receiver<Shown>,
     counters: &Counters,
+    stopper: FilmStopper,
 ) -> Result<WrittenFilm, FilmError> {
     let path = without_ffmpeg(path);
-    let mut film = Film::create(&path, rate_hz)?;
+    let mut film = Film::create(&path, rate_hz)?.with_stopper(stopper);
+    let mut clock = FilmClock::new(rate_hz);
     let mut previous: Option<(Instant, ImageU8)> = None;
     let mut early = None;
-    for Shown { frame, index, line, at } in &pictures {
-        let Some(restored) = frame.restored.get(index) else { continue };
-        let picture = compose(layout, &frame.captured.picture, restored, line);
+    for Shown { captured, restored, line, at } in &pictures {
+        let picture = compose(layout, &captured.picture, &restored, line);
         if let Some((before, previous)) = &previous {
-            for _ in 0..repeats(at.duration_since(*before), rate_hz) {
+            for _ in 0..clock.repeats(at.duration_since(*before)) {
                 film.add(previous)?;
                 counters.repeated.fetch_add(1, Ordering::Relaxed);
             }
@@ -249,12 +310,129 @@ fn write(
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
     use super::*;
+    use crate::event::Contrast;
+    use crate::exposure::Exposure;
+    use crate::image::Size;
+    use crate::live::RestoredFrame;
+    use crate::time::TimeRange;
+
+    /// A restored frame of 8x4 pixels.
+    fn restored() -> Arc<RestoredFrame> {
+        let picture = ImageU8::filled(true, Size::new(8, 4), 40);
+        let captured = LiveFrame {
+            number: 0,
+            exposure: Exposure {
+                frame: picture.to_planes(),
+                span: TimeRange::new(0.0, 10_000.0),
+                events: Vec::new().into(),
+                sensor: Size::new(4, 2),
+            },
+            picture: picture.clone(),
+            truth: Vec::new(),
+            contrast: Contrast::default(),
+            closed: Instant::now(),
+            arrived: Instant::now(),
+        };
+        Arc::new(RestoredFrame {
+            captured: Arc::new(captured),
+            instants: vec![0.5],
+            restored: vec![picture],
+            on_device: None,
+            edi: Vec::new(),
+            restore_time: Duration::ZERO,
+            psnr_db: None,
+            ssim: None,
+            sharpness_gain: None,
+            failed: false,
+            repeated: false,
+        })
+    }
+
+    /// A film whose thread does this.
+    fn running(
+        queue: Sender<Shown>,
+        stopper: FilmStopper,
+        work: impl FnOnce() -> Result<WrittenFilm, FilmError> + Send + 'static,
+    ) -> Running {
+        Running {
+            queue: Some(queue),
+            counters: Arc::new(Counters::default()),
+            dropped: 0,
+            sent: 0,
+            stopper,
+            thread: std::thread::spawn(work),
+        }
+    }
+
+    #[test]
+    fn closing_the_window_does_not_wait_for_an_encoder_that_hangs() {
+        let mut film = FilmRecording::new(Arc::new(|| ()));
+        assert_eq!(film.end(), Ok(()));
+        let (queue, _waiting) = bounded(QUEUE);
+        let stopper = FilmStopper::default();
+        let shared = stopper.clone();
+        film.running = Some(running(queue, stopper, move || {
+            while !shared.is_stopped() {
+                std::thread::sleep(POLL_INTERVAL);
+            }
+            Err(FilmError::Stopped("film.mp4".into()))
+        }));
+        let why = film.end_within(Duration::ZERO).unwrap_err();
+        assert!(why.contains("film.mp4: no film: it could not be completed in time"), "{why}");
+        assert!(film.progress().is_none());
+    }
+
+    #[test]
+    fn a_film_holds_no_frames_and_counts_what_does_not_fit() {
+        let mut film = FilmRecording::new(Arc::new(|| ()));
+        // The thread takes no picture: all of them wait.
+        let (queue, waiting) = bounded(QUEUE);
+        film.running = Some(running(queue, FilmStopper::default(), || Err(FilmError::Rate(0.0))));
+        let (mut player, settings) = (Player::new(None), Settings::default());
+        let frame = restored();
+        player.latest = Some(frame.clone());
+        for _ in 0..QUEUE + 3 {
+            // As if it were another picture.
+            film.running.as_mut().unwrap().sent = player.revision().wrapping_sub(1);
+            film.put(&player, &settings);
+            film.put(&player, &settings);
+        }
+        assert_eq!((waiting.len(), film.progress().unwrap().dropped), (QUEUE, 3));
+        // A frame can hold a texture of the graphics engine, which has fewer of them than wait here.
+        player.latest = None;
+        assert_eq!(Arc::strong_count(&frame), 1);
+    }
 
     #[test]
     fn missing_pictures_are_repeated_and_pauses_are_left_out() {
-        let after = |ms| repeats(Duration::from_millis(ms), 20.0);
+        let after = |ms| FilmClock::new(20.0).repeats(Duration::from_millis(ms));
         assert_eq!([0, 50, 60, 74, 100, 260].map(after), [0, 0, 0, 0, 1, 4]);
         assert_eq!((after(2000), after(2001)), (39, 0));
+    }
+
+    /// Pictures at times that are no multiples of the film's period, over ten minutes.
+    #[test]
+    fn a_long_film_plays_as_long_as_what_it_shows() {
+        // Always 1.4, 1.6 and 2.49 periods; and in turn less and more than one.
+        for gaps_ms in [&[70][..], &[80], &[124, 125], &[20, 80], &[33, 67, 92]] {
+            let mut clock = FilmClock::new(20.0);
+            let (mut shown_ms, mut frames) = (0_u64, 0_u64);
+            for gap_ms in gaps_ms.iter().cycle() {
+                shown_ms += gap_ms;
+                frames += 1 + clock.repeats(Duration::from_millis(*gap_ms));
+                if shown_ms > 600_000 {
+                    break;
+                }
+            }
+            assert!(frames.abs_diff(shown_ms / 50) <= 2, "{gaps_ms:?}: {frames}");
+        }
+        // A burst of pictures is not made up for by the ones after it.
+        let mut clock = FilmClock::new(20.0);
+        (0..100).for_each(|_| assert_eq!(clock.repeats(Duration::from_millis(5)), 0));
+        let later: u64 = (0..10).map(|_| clock.repeats(Duration::from_millis(100))).sum();
+        assert_eq!(later, 9);
     }
 }

@@ -206,6 +206,7 @@ fn start(
     let recipe = Recipe {
         open: recipe::opener(open),
         restorer: recipe::restoring(compute, shared_device::of(render)),
+        film_restorer: recipe::restoring_films(compute, shared_device::of(render)),
         weights: Arc::new(Mutex::new(Arc::new(weights))),
         adapt,
         outputs,

@@ -4,7 +4,7 @@ use super::wake::Wake;
 use crate::engine::SharedDevice;
 use crate::live::{
     Compute, ExposureSource, FrameOutput, MakeRestorer, OpenSettings, Parts, Pipeline, Playback,
-    RigHandle, Sources, open_with_clock, pass_through, san_with,
+    RigHandle, Sources, Sparse, open_with_clock, pass_through, san_with,
 };
 use crate::network::Weights;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,13 +16,18 @@ pub(super) type Open =
 /// Reads weights; runs on the engine's thread.
 pub(super) type GetWeights = Box<dyn FnOnce() -> Result<Weights, String> + Send>;
 
+/// Makes restorers from weights.
+pub(super) type Make = Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync>;
+
 /// Settings of every pipeline, independent of its source.
 #[derive(Clone)]
 pub(super) struct Recipe {
     /// Opens sources; tests inject their own.
     pub open: Open,
     /// Creates the restorer from weights.
-    pub restorer: Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync>,
+    pub restorer: Make,
+    /// Creates the restorer of films of recordings.
+    pub film_restorer: Make,
     /// The weights in use.
     pub weights: Arc<Mutex<Arc<Weights>>>,
     /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
@@ -34,12 +39,22 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
-    /// A restorer with the weights in use.
-    pub(super) fn restorer(&self) -> MakeRestorer {
+    /// Reads the weights in use.
+    fn current(&self) -> GetWeights {
         let weights = self.weights.clone();
         let current =
             move || weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone();
-        (self.restorer)(Box::new(move || Ok(current())))
+        Box::new(move || Ok(current()))
+    }
+
+    /// A restorer with the weights in use.
+    pub(super) fn restorer(&self) -> MakeRestorer {
+        (self.restorer)(self.current())
+    }
+
+    /// A restorer of films of recordings with the weights in use.
+    pub(super) fn film_restorer(&self) -> MakeRestorer {
+        (self.film_restorer)(self.current())
     }
 
     /// Starts a pipeline that reads from `source`.
@@ -56,14 +71,18 @@ impl Recipe {
 
 /// Creates SAN restorers on `compute`, or ones that restore nothing if none. Pictures stay on the
 /// `shared` device if the engine computes on it.
-pub(super) fn restoring(
-    compute: Option<Compute>,
-    shared: Option<SharedDevice>,
-) -> Arc<dyn Fn(GetWeights) -> MakeRestorer + Send + Sync> {
+pub(super) fn restoring(compute: Option<Compute>, shared: Option<SharedDevice>) -> Make {
     Arc::new(move |weights| match compute {
         Some(compute) => san_with(weights, compute, shared.clone()),
         None => pass_through(),
     })
+}
+
+/// As [`restoring`], for films of recordings: everything is restored, also what does not move, as
+/// `gem-live deblur` does.
+pub(super) fn restoring_films(compute: Option<Compute>, shared: Option<SharedDevice>) -> Make {
+    let whole = |compute: Compute| Compute { sparse: Sparse::Off, ..compute };
+    restoring(compute.map(whole), shared)
 }
 
 /// Opens sources as the command line does; recordings loop.

@@ -196,9 +196,9 @@ impl Session {
         name.map_or_else(|| "built-in".to_owned(), |n| n.to_string_lossy().into_owned())
     }
 
-    /// Creates another restorer like the pipeline's, with the weights in use.
-    pub(super) fn restorer(&self) -> MakeRestorer {
-        self.recipe.restorer()
+    /// Creates a restorer of films of recordings, with the weights in use.
+    pub(super) fn film_restorer(&self) -> MakeRestorer {
+        self.recipe.film_restorer()
     }
 
     /// Statistics of the pipeline.

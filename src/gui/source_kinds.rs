@@ -14,6 +14,19 @@ pub(super) struct SourceKind {
     pub about: &'static str,
     /// What may follow the prefix and a colon, if anything.
     pub argument: Option<Argument>,
+    /// It has no frames: it is used for the events beside a frame camera.
+    events_only: bool,
+}
+
+/// A camera without frames that needs no library.
+const fn event_camera(
+    prefix: &'static str,
+    name: &'static str,
+    short: &'static str,
+    about: &'static str,
+) -> SourceKind {
+    let argument = Some(Argument::Serial);
+    SourceKind { prefix, name, short, about, argument, events_only: true }
 }
 
 /// Argument of a source.
@@ -26,7 +39,7 @@ pub(super) enum Argument {
     Path,
 }
 
-pub(super) const SOURCE_KINDS: [SourceKind; 7] = [
+pub(super) const SOURCE_KINDS: [SourceKind; 12] = [
     SourceKind {
         prefix: "sim",
         name: "Simulated rig",
@@ -34,6 +47,7 @@ pub(super) const SOURCE_KINDS: [SourceKind; 7] = [
         about: "A moving scene, captured by two simulated cameras with independent clocks. It \
                 has ground truth and needs no hardware.",
         argument: Some(Argument::Size),
+        events_only: false,
     },
     SourceKind {
         prefix: "davis",
@@ -42,6 +56,7 @@ pub(super) const SOURCE_KINDS: [SourceKind; 7] = [
         about: "Frames and events of one DAVIS346, through libcaer. If it is not connected, the \
                 program waits for it.",
         argument: Some(Argument::Serial),
+        events_only: false,
     },
     SourceKind {
         prefix: "genicam",
@@ -49,6 +64,7 @@ pub(super) const SOURCE_KINDS: [SourceKind; 7] = [
         short: "GenICam",
         about: "A FLIR or another machine-vision camera, through Aravis.",
         argument: Some(Argument::Serial),
+        events_only: false,
     },
     SourceKind {
         prefix: "uvc",
@@ -56,6 +72,7 @@ pub(super) const SOURCE_KINDS: [SourceKind; 7] = [
         short: "Webcam",
         about: "Any camera that the operating system lists as a webcam.",
         argument: Some(Argument::Number),
+        events_only: false,
     },
     SourceKind {
         prefix: "dv",
@@ -64,7 +81,38 @@ pub(super) const SOURCE_KINDS: [SourceKind; 7] = [
         about: "Any iniVation camera that the program DV has opened, here or on another computer: \
                 switch on DV's network output for events and for frames.",
         argument: Some(Argument::Address),
+        events_only: false,
     },
+    event_camera(
+        "evk4",
+        "Prophesee EVK4",
+        "EVK4",
+        "The events of a Prophesee EVK4. If it is not connected, the program waits for it.",
+    ),
+    event_camera(
+        "evk3",
+        "Prophesee EVK3 HD",
+        "EVK3",
+        "The events of a Prophesee EVK3 HD. If it is not connected, the program waits for it.",
+    ),
+    event_camera(
+        "silkyevcam",
+        "SilkyEvCam",
+        "SilkyEvCam",
+        "The events of a SilkyEvCam HD or VGA. If it is not connected, the program waits for it.",
+    ),
+    event_camera(
+        "ueye",
+        "IDS uEye",
+        "uEye",
+        "The events of an IDS uEye EVS. If it is not connected, the program waits for it.",
+    ),
+    event_camera(
+        "dvxplorer",
+        "DVXplorer",
+        "DVXplorer",
+        "The events of a DVXplorer. With newer firmware it is opened through DV instead.",
+    ),
     SourceKind {
         prefix: "replay",
         name: "Recording",
@@ -72,6 +120,7 @@ pub(super) const SOURCE_KINDS: [SourceKind; 7] = [
         about: "A folder of MS-RBD pairs, an AEDAT4 file, or pictures with events, a ROS bag, MCAP \
                 or HDF5. They can also be dropped onto the window.",
         argument: Some(Argument::Path),
+        events_only: false,
     },
     SourceKind {
         prefix: "clip",
@@ -79,6 +128,7 @@ pub(super) const SOURCE_KINDS: [SourceKind; 7] = [
         short: "Built-in clip",
         about: "A short sequence that is included in the program.",
         argument: None,
+        events_only: false,
     },
 ];
 
@@ -89,8 +139,8 @@ impl SourceKind {
         let candidates = arguments.map(|argument| format!("{}{argument}", self.prefix));
         let name = candidates.iter().find_map(|name| name.parse::<SourceName>().ok());
         let fits = |n: &SourceName| match (two, events) {
-            (false, _) => n.has_events(),
-            (true, false) => !n.is_clip(),
+            (false, _) => n.has_events() && !self.events_only,
+            (true, false) => !n.is_clip() && !self.events_only,
             (true, true) => n.has_events() && !n.is_clip(),
         };
         name.is_some_and(|n| fits(&n))
@@ -138,6 +188,7 @@ pub(super) fn truncated(name: &str, max_length: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::live::sources::KINDS;
 
     #[test]
     fn source_names_are_shortened_for_the_top_bar() {
@@ -146,6 +197,7 @@ mod tests {
         assert_eq!(short_name("sim:576x384"), "Simulated rig");
         assert_eq!(short_name("clip"), "Built-in clip");
         assert_eq!(short_name("dv:localhost:10101,10102"), "DV");
+        assert_eq!(short_name("evk4:00050a2b"), "EVK4");
         assert_eq!(short_name("replay:/data/walk-003"), "walk-003");
         let long = short_name("replay:/data/a-very-long-name-of-a-recording.aedat4");
         assert_eq!(long.chars().count(), 22, "{long}");
@@ -159,6 +211,11 @@ mod tests {
         };
         assert_eq!(offered(false, false), ["sim", "davis", "dv", "replay", "clip"]);
         assert_eq!(offered(true, false), ["sim", "davis", "genicam", "uvc", "dv", "replay"]);
-        assert_eq!(offered(true, true), ["sim", "davis", "dv", "replay"]);
+        let cameras = ["evk4", "evk3", "silkyevcam", "ueye", "dvxplorer"];
+        let events = [&["sim", "davis", "dv"][..], &cameras, &["replay"]].concat();
+        assert_eq!(offered(true, true), events);
+        let known = |name: &str| SOURCE_KINDS.iter().any(|kind| kind.prefix == name);
+        let missing = KINDS.iter().map(|kind| kind.name).filter(|name| !known(name));
+        assert_eq!(missing.collect::<Vec<_>>(), ["loadgen"]);
     }
 }

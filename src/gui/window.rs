@@ -57,7 +57,7 @@ pub(super) fn show(app: &mut App, ui: &mut egui::Ui) {
     });
     let recordings = &app.panels.recordings.list;
     actions.extend(app.dialogs.show(ui, &app.session, recordings));
-    app.toast.show(ui, bottom_height);
+    app.toast.show(ui, bottom_height, app.player.is_restored());
     if !actions.is_empty() {
         // What they change is visible in the next frame.
         ui.request_repaint();
@@ -125,6 +125,10 @@ fn poll(app: &mut App, ui: &egui::Ui) -> Vec<Action> {
     actions.extend(app.panels.camera.profiles.poll());
     actions.extend(app.panels.recordings.list.poll_deletion());
     actions.extend(app.dialogs.poll_export());
+    if app.dialogs.export.progress().is_some() {
+        // Its thread ends shortly after its last request for a repaint.
+        ui.request_repaint_after(Duration::from_millis(100));
+    }
     actions
 }
 

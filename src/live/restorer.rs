@@ -4,7 +4,7 @@ use super::{Diagnostics, LiveFrame};
 use crate::deblur::Pictures;
 use crate::engine::{Choice, Selected, SharedDevice, SparseEngine, select_with};
 use crate::event::Thresholds;
-use crate::image::{ImageU8, Rounding};
+use crate::image::{ImageF32, ImageU8, Rounding};
 use crate::network::Weights;
 use crossbeam_channel::{Receiver, never};
 use std::sync::Arc;
@@ -35,6 +35,20 @@ pub trait Restorer: Send {
     /// # Errors
     /// The reason as text for the user.
     fn collect(&mut self) -> Result<Vec<ImageU8>, String>;
+
+    /// The sharp images of an exposure at `instants`, not rounded where the restorer can. No exposure
+    /// may wait to be collected.
+    ///
+    /// # Errors
+    /// The reason as text for the user.
+    fn restore_planes(
+        &mut self,
+        captured: &Arc<LiveFrame>,
+        instants: &[f64],
+    ) -> Result<Vec<ImageF32>, String> {
+        self.submit(captured, instants)?;
+        Ok(self.collect()?.iter().map(ImageU8::to_planes).collect())
+    }
 
     /// Like [`Restorer::submit`]; the picture of a single instant may stay on a device that the
     /// restorer shares with the reader, and is copied to memory only if `read_back`.
@@ -103,6 +117,14 @@ impl Restorer for San {
 
     fn collect(&mut self) -> Result<Vec<ImageU8>, String> {
         self.deblurrer.collect().map_err(|e| e.to_string())
+    }
+
+    fn restore_planes(
+        &mut self,
+        captured: &Arc<LiveFrame>,
+        instants: &[f64],
+    ) -> Result<Vec<ImageF32>, String> {
+        self.deblurrer.restore(&captured.exposure, instants).map_err(|e| e.to_string())
     }
 
     fn submit_to_device(

@@ -1,5 +1,6 @@
-//! `manifest.json` of a generated dataset: how it was made, and metadata of its recordings.
+//! `manifest.json` of a dataset: how it was made, and metadata of its recordings.
 
+use crate::event::{Contrast, ContrastSource, Thresholds};
 use crate::formats::input;
 use crate::formats::limits::MAX_UNPACKED_BYTES;
 use serde::{Deserialize, Serialize};
@@ -14,14 +15,26 @@ pub const DATASET_MANIFEST: &str = "manifest.json";
 pub struct Entry {
     /// The source that it was made from.
     pub source: String,
-    /// ON and OFF contrast thresholds of the event camera; none for real events.
+    /// ON and OFF contrast thresholds of the event camera, where they are known.
     #[serde(default)]
     pub thresholds: Option<[f64; 2]>,
+    /// Where the thresholds are from, if not from the creation of the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_source: Option<ContrastSource>,
     /// The longest motion during an exposure in pixels, where it is known.
     #[serde(default)]
     pub blur_px: Option<f64>,
     /// Number of events.
     pub events: usize,
+}
+
+impl Entry {
+    /// The contrast thresholds with their source.
+    pub fn contrast(&self) -> Option<Contrast> {
+        let [on, off] = self.thresholds?;
+        let source = self.threshold_source.unwrap_or(ContrastSource::Known);
+        Some(Contrast { thresholds: Thresholds { on, off }, source, uncertainty: None })
+    }
 }
 
 /// The contents of the file.

@@ -2,7 +2,7 @@
 
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
-use crate::formats::file_kind::ROS2_ADVICE;
+use crate::formats::file_kind::{FileKind, ROS2_ADVICE, Wanted};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -192,13 +192,18 @@ impl Search {
     }
 }
 
+/// Extensions of files that `gem-live import` reads, in small letters.
+const FOREIGN: [&str; 10] =
+    ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "h5", "hdf5", "bag", "mcap"];
+/// What to do with them.
+const IMPORT_ADVICE: &str = "gem-live import FOLDER --out SET converts pictures with tables of \
+                             events, HDF5, bags and MCAP files, and gem-live --source replay:PATH \
+                             plays them";
+
 /// The command that accepts what a folder without npz files holds, after a semicolon; empty if
 /// there is none.
 fn hint(folder: &Path) -> String {
-    let import = "gem-live import FOLDER --out SET converts pictures with tables of events, HDF5, \
-                  bags and MCAP files, and gem-live --source replay:PATH plays them";
-    let foreign = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "h5", "hdf5", "bag", "mcap"];
-    let advice = folder_advice(folder).or(holds(folder, &foreign).then_some(import));
+    let advice = folder_advice(folder).or(holds(folder, &FOREIGN).then_some(IMPORT_ADVICE));
     advice.map_or_else(String::new, |advice| format!("; {advice}"))
 }
 
@@ -211,6 +216,39 @@ pub fn folder_advice(folder: &Path) -> Option<&'static str> {
         true => Some(aedat4),
         false => holds(folder, &["db3"]).then_some(ROS2_ADVICE),
     }
+}
+
+/// Why a part of a dataset, its folder `train` or `test`, is not found: what is in its place, and the
+/// command that makes a dataset of it.
+pub fn missing_part(part: &Path) -> String {
+    let above = part.parent().filter(|path| !path.as_os_str().is_empty());
+    let root = above.unwrap_or(Path::new("."));
+    let export = "gem-live export FOLDER --out DATASET makes train/ and test/";
+    if root.is_file() {
+        let why = match FileKind::of_file(root) {
+            Ok(FileKind::Zip) => format!("a dataset is a folder: {export}"),
+            Ok(kind @ FileKind::Aedat4) => {
+                format!("{}; then {export}", kind.message(Wanted::Recording))
+            }
+            Ok(kind) => kind.message(Wanted::Recording),
+            Err(error) => error.to_string(),
+        };
+        return format!("{}: {why}", root.display());
+    }
+    // The name of a recording that is given directly says nothing about the folder around it.
+    let is_part = part.file_name().is_some_and(|name| name == "train" || name == "test");
+    let advice = if !is_part || !root.is_dir() {
+        String::new()
+    } else if holds(root, &["npz"]) {
+        format!("; {export} of the recordings in it")
+    } else if let Some(advice) = folder_advice(root) {
+        format!("; {advice}; then {export}")
+    } else if holds(root, &FOREIGN) {
+        format!("; {IMPORT_ADVICE}; --into split makes train/ and test/")
+    } else {
+        format!("; {export} of recordings")
+    };
+    format!("{}: not found{advice}", part.display())
 }
 
 /// Whether a folder has a file with one of these extensions, in small letters.
@@ -292,6 +330,34 @@ mod tests {
         std::fs::write(folder.path().join("a.aedat4"), b"").unwrap();
         assert!(folder_advice(folder.path()).unwrap().contains("gem-live record --source"));
         assert_eq!(folder_advice(&folder.path().join("none")), None);
+    }
+
+    #[test]
+    fn a_missing_part_of_a_dataset_names_the_command_that_makes_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = folder.path().join("train");
+        let check = |wanted: &[&str]| {
+            let why = missing_part(&part);
+            assert!(why.contains("train: not found; "), "{why}");
+            assert!(wanted.iter().all(|text| why.contains(text)) && !why.contains('\n'), "{why}");
+        };
+        check(&["gem-live export"]);
+        std::fs::write(folder.path().join("frame_0.png"), b"").unwrap();
+        check(&["gem-live import FOLDER", "--into split"]);
+        std::fs::write(folder.path().join("a.aedat4"), b"#!AER-DAT4.0\r\n").unwrap();
+        check(&["AEDAT 4", "gem-live record --source replay:FILE --out", "gem-live export"]);
+        std::fs::write(folder.path().join("a.npz"), b"PK\x03\x04").unwrap();
+        check(&["gem-live export FOLDER --out DATASET", "the recordings in it"]);
+        // Files in place of the folder, and nothing at all.
+        let why = missing_part(&folder.path().join("a.aedat4/train"));
+        assert!(why.contains("a.aedat4: it is an AEDAT 4 recording"), "{why}");
+        assert!(why.contains("gem-live record") && why.contains("gem-live export"), "{why}");
+        let why = missing_part(&folder.path().join("a.npz/train"));
+        assert!(why.contains("a.npz: a dataset is a folder: gem-live export"), "{why}");
+        for nothing in ["none/train", "recording"] {
+            let why = missing_part(&folder.path().join(nothing));
+            assert!(why.ends_with(&format!("{nothing}: not found")), "{why}");
+        }
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl FileThresholds {
     }
 
     /// The thresholds of a file, as far as they are known without an estimate.
-    fn known(&mut self, path: &Path) -> Option<Contrast> {
+    pub fn known(&mut self, path: &Path) -> Option<Contrast> {
         if let Some(given) = self.given {
             return Some(Contrast::set(given));
         }
@@ -68,10 +68,7 @@ impl FileThresholds {
         let folder = self.folders.get(parent)?;
         let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = format!("{}/{}", name(parent), name(path));
-        match folder.entries.get(&file).and_then(|e| e.thresholds) {
-            Some([on, off]) => Some(Contrast::known(Thresholds { on, off })),
-            None => folder.contrast,
-        }
+        folder.entries.get(&file).and_then(Entry::contrast).or(folder.contrast)
     }
 
     /// The thresholds of a file.

@@ -29,7 +29,8 @@ pub(crate) use crop::{published_crop, sensors};
 pub(crate) use dataset_manifest::DatasetManifest;
 pub use dataset_manifest::{DATASET_MANIFEST, DatasetManifestError, Entry, dataset_entries};
 pub use discover::{
-    FindError, IgnoredFiles, find_npz_files, find_npz_files_counted, folder_advice, recordings_in,
+    FindError, IgnoredFiles, find_npz_files, find_npz_files_counted, folder_advice, missing_part,
+    recordings_in,
 };
 pub use encode::PairRef;
 pub use file_thresholds::FileThresholds;

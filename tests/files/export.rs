@@ -6,11 +6,11 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use gem_live::event::Event;
+use gem_live::event::{Contrast, ContrastSource, Event, Thresholds};
 use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::export::{ExportError, Order, Phase, Split, Transfer, run};
-use gem_live::sequence::{GroundTruth, Manifest, Pair};
+use gem_live::sequence::{FileThresholds, GroundTruth, Manifest, Pair, SessionInfo};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -374,5 +374,52 @@ fn repaired_recordings_are_exported_in_the_format_and_other_files_ignored() {
     assert!(remarks.contains("1 recordings were repaired"), "{remarks}");
     assert!(remarks.contains("1 npz files ignored: 1 hidden"), "{remarks}");
     // Nothing but the dataset is there.
-    assert_eq!(names(&out), ["test", "test.yaml", "train", "train.yaml"]);
+    assert_eq!(names(&out), ["manifest.json", "test", "test.yaml", "train", "train.yaml"]);
+}
+
+/// `test` and `train` look for thresholds with [`FileThresholds`].
+#[test]
+fn the_thresholds_of_the_sequences_are_those_of_the_dataset() {
+    let base = tempfile::tempdir().unwrap();
+    let cameras =
+        [("a", 0.31, 0.22, ContrastSource::Estimated), ("b", 0.15, 0.4, ContrastSource::Set)];
+    let folders = cameras.map(|(name, on, off, source)| {
+        let folder = sequence(base.path(), name, 4, 2.0, false);
+        let thresholds = Thresholds { on, off };
+        let contrast = Contrast { thresholds, source, uncertainty: None };
+        let session = SessionInfo { thresholds: Some(contrast), ..SessionInfo::default() };
+        let json = serde_json::to_vec(&Manifest::new(session)).unwrap();
+        std::fs::write(folder.join("session.json"), json).unwrap();
+        folder
+    });
+    // A sequence without a manifest: its thresholds stay unknown.
+    let bare = sequence(base.path(), "c", 4, 2.0, false);
+    let export = |sequences: Vec<PathBuf>, out: &str| {
+        let order = Order {
+            sequences,
+            out: base.path().join(out),
+            split: Split::Pairs(0.5),
+            seed: 1,
+            transfer: Transfer::Link,
+        };
+        run(&order, |_| ControlFlow::Continue(())).unwrap().root
+    };
+    let data = export([&folders[..], &[bare]].concat(), "data");
+    // The dataset of a dataset keeps them too.
+    let again = export(vec![data.join("train"), data.join("test")], "again");
+    for root in [data, again] {
+        let mut seen = 0;
+        for part in ["train", "test"] {
+            for name in names(&root.join(part)) {
+                let found = FileThresholds::new(None).known(&root.join(part).join(&name));
+                let scene = name.trim_start_matches("train_").trim_start_matches("test_");
+                let wanted = cameras.iter().find(|(camera, ..)| scene.starts_with(camera));
+                let wanted = wanted.map(|(_, on, off, source)| (*on, *off, *source));
+                let found = found.map(|c| (c.thresholds.on, c.thresholds.off, c.source));
+                assert_eq!(found, wanted, "{part}/{name}");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 12);
+    }
 }

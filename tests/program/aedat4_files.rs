@@ -21,7 +21,7 @@ fn gem_live(arguments: &[&str], folder: &Path) -> (Output, String) {
 }
 
 /// Four frames and their events, of as many cameras.
-fn recording(path: &Path, cameras: &[&'static str], exposure_us: i64) {
+pub(crate) fn recording(path: &Path, cameras: &[&'static str], exposure_us: i64) {
     let mut streams = Vec::new();
     for (number, camera) in (0..).step_by(2).zip(cameras) {
         streams.extend([stream(number, "EVTS", camera), stream(number + 1, "FRME", camera)]);
@@ -86,4 +86,24 @@ fn the_camera_that_is_not_recorded_is_named() {
     let unknown = ["record", "--source", "replay:stereo.aedat4,camera=left", "--out", "c"];
     let (output, text) = gem_live(&unknown, folder.path());
     assert!(!output.status.success() && text.contains("DAVIS346_1, DAVIS346_2"), "{text}");
+}
+
+#[test]
+fn training_and_evaluation_name_the_way_from_an_aedat4_recording_to_a_dataset() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("data")).unwrap();
+    recording(&folder.path().join("data/davis.aedat4"), &["DAVIS346_1"], 15_000);
+    let config = "train: false\nroot_path: data\nscale_factor: 1\nload_dir: null\nsave_path: r\n";
+    std::fs::write(folder.path().join("test.yaml"), config).unwrap();
+    for arguments in [
+        &["train", "--recordings", "data", "--out", "run"][..],
+        &["train", "--recordings", "data/davis.aedat4", "--out", "run"],
+        &["test", "--config", "test.yaml", "--engine", "cpu"],
+    ] {
+        let (output, text) = gem_live(arguments, folder.path());
+        assert!(!output.status.success() && text.contains("AEDAT 4"), "{text}");
+        for command in ["gem-live record --source replay:FILE --out", "gem-live export"] {
+            assert!(text.contains(command), "{command}: {text}");
+        }
+    }
 }

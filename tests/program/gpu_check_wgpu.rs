@@ -44,7 +44,8 @@ fn gpu_check_measures_the_engine_of_wgpu_or_reports_why_not() {
         assert_eq!(output.status.code(), Some(4), "{}", printed(&output));
         assert!(report["graphics"].as_array().unwrap().is_empty());
         let why = report["not_run"][0].as_str().unwrap();
-        assert!(why.contains("only software devices") && why.contains("llvmpipe"), "{why}");
+        assert!(why.contains("no device is measured") && why.contains("llvmpipe"), "{why}");
+        assert!(why.contains("--wgpu-software"), "{why}");
     }
 }
 

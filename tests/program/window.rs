@@ -7,11 +7,14 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use crate::aedat4::{Packing, Writer, stream};
+use crate::aedat4_files::recording;
 use gem_live::deblur::metrics::sharpness;
+use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
 use image::RgbImage;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,6 +33,32 @@ impl Drop for KillOnDrop {
 
 /// One window at a time: two would compete for the CPU cores.
 static WINDOW_LOCK: Mutex<()> = Mutex::new(());
+
+fn lock() -> MutexGuard<'static, ()> {
+    WINDOW_LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A virtual screen with this number of bits per pixel, once it answers.
+fn screen(display: &str, depth: u32) -> KillOnDrop {
+    for program in ["Xvfb", "xdotool", "import"] {
+        let found = Command::new("which").arg(program).stdout(Stdio::null()).status();
+        assert!(found.is_ok_and(|s| s.success()), "{program} is not installed");
+    }
+    let screen = Command::new("Xvfb")
+        // Without -noreset, the server starts anew when xdotool disconnects, and a window that is
+        // opened meanwhile finds no display.
+        .args([display, "-screen", "0", &format!("1280x800x{depth}")])
+        .args(["-nolisten", "tcp", "-noreset"])
+        .stderr(Stdio::null())
+        .spawn();
+    let screen = KillOnDrop(screen.unwrap());
+    wait("the screen", || xdotool(display, &["getdisplaygeometry"]).status.success());
+    screen
+}
+
+fn xdotool(display: &str, arguments: &[&str]) -> Output {
+    Command::new("xdotool").args(arguments).env("DISPLAY", display).output().unwrap()
+}
 
 /// A window on a virtual screen, driven by xdotool.
 struct Driven {
@@ -63,22 +92,23 @@ impl Driven {
         settings: &str,
         arguments: &[&str],
     ) -> Self {
-        for program in ["Xvfb", "xdotool", "import"] {
-            let found = Command::new("which").arg(program).stdout(Stdio::null()).status();
-            assert!(found.is_ok_and(|s| s.success()), "{program} is not installed");
-        }
-        let lock = WINDOW_LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::open_deep(display, 24, environment, settings, arguments)
+    }
+
+    /// As `open_on`, on a screen with this number of bits per pixel.
+    fn open_deep(
+        display: &str,
+        depth: u32,
+        environment: &[(&str, &str)],
+        settings: &str,
+        arguments: &[&str],
+    ) -> Self {
+        let lock = lock();
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("gem-live")).unwrap();
         let settings = settings.replace("FOLDER", &folder.path().to_string_lossy());
         std::fs::write(folder.path().join("gem-live/settings.json"), settings).unwrap();
-        let screen = Command::new("Xvfb")
-            // Without -noreset, the server starts anew when xdotool disconnects, and a window that is
-            // opened meanwhile finds no display.
-            .args([display, "-screen", "0", "1280x800x24", "-nolisten", "tcp", "-noreset"])
-            .stderr(Stdio::null())
-            .spawn();
-        let screen = KillOnDrop(screen.unwrap());
+        let screen = screen(display, depth);
         let mut window = Command::new(env!("CARGO_BIN_EXE_gem-live"));
         window
             .args(arguments)
@@ -88,10 +118,7 @@ impl Driven {
             // Keep away from the user's settings.
             .env("XDG_CONFIG_HOME", folder.path())
             .stderr(Stdio::null());
-        let run = |arguments: &[&str]| {
-            Command::new("xdotool").args(arguments).env("DISPLAY", display).output().unwrap()
-        };
-        wait("the screen", || run(&["getdisplaygeometry"]).status.success());
+        let run = |arguments: &[&str]| xdotool(display, arguments);
         let window = KillOnDrop(window.spawn().unwrap());
         let driven =
             Self { display: display.to_owned(), folder, window, _screen: screen, _lock: lock };
@@ -108,8 +135,7 @@ impl Driven {
     }
 
     fn pointer(&self, arguments: &[&str]) {
-        let done =
-            Command::new("xdotool").args(arguments).env("DISPLAY", &self.display).output().unwrap();
+        let done = xdotool(&self.display, arguments);
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
@@ -327,6 +353,39 @@ fn tools_the_window_opens_without_vulkan_and_beside_a_dead_compositor() {
         println!("{name}");
         // The photograph has colours; the window itself is gray.
         wait("a picture", || colourful(&driven.shot(), LEFT) > 5000);
+        driven.quit();
+    }
+}
+
+/// As a remote desktop that is set to 16 bits per pixel.
+#[test]
+#[ignore = "needs Xvfb, xdotool and ImageMagick"]
+fn tools_the_window_opens_on_a_screen_of_16_bits() {
+    let driven = Driven::open_deep(":88", 16, &[], "{}", &[]);
+    wait("a picture", || colourful(&driven.shot(), LEFT) > 5000);
+    driven.quit();
+}
+
+/// A spinner would turn until the window is closed.
+#[test]
+#[ignore = "needs Xvfb, xdotool and ImageMagick"]
+fn tools_a_recording_without_a_usable_frame_has_a_reason_and_no_spinner() {
+    let folder = tempfile::tempdir().unwrap();
+    let [bare, only_events] = ["bare.aedat4", "events.aedat4"].map(|f| folder.path().join(f));
+    // No exposure times, and no frames.
+    recording(&bare, &["DAVIS346_1"], 0);
+    let event = |i: i64| Event { t_us: i * 100, x: (i % 48) as u16, y: 3, polarity: i % 2 == 0 };
+    let events: Vec<Event> = (0..1000).map(event).collect();
+    Writer::new(Packing::Lz4, &[stream(0, "EVTS", "DVXplorer")])
+        .events(0, &events)
+        .write(&only_events, true);
+    for (i, path) in [bare, only_events].iter().enumerate() {
+        let source = format!("replay:{}", path.display());
+        let driven = Driven::open(&format!(":{}", 89 + i), "{}", &["--source", &source]);
+        let center = [200, 100, 840, 320];
+        // The reason and a button below it have colours; while the source is opened, all is gray.
+        wait("the reason", || colourful(&driven.shot(), center) > 1000);
+        driven.still(center);
         driven.quit();
     }
 }

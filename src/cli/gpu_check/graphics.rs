@@ -23,44 +23,75 @@ pub(super) struct Settings<'a> {
     pub(super) quick: bool,
 }
 
-/// The device to measure, or why there is none.
-pub(super) fn device(software: bool) -> Result<AdapterInfo, String> {
-    let found = adapters()?;
-    let names: Vec<String> = found.iter().map(|a| a.name.clone()).collect();
-    let real = |a: &AdapterInfo| software || a.kind != DeviceKind::Software;
-    let Some(device) = found.into_iter().find(real) else {
-        let names = names.join(", ");
-        return Err(format!(
-            "there are only software devices ({names}): --wgpu-software measures one"
-        ));
+/// Kind of a device, and why the engine cannot use it, if it cannot.
+type Facts = (DeviceKind, Option<String>);
+
+/// For each device the reason why it is not measured. All graphics devices that can be used are; of
+/// the `software` only the first, where there is no other and it was requested.
+fn reasons(found: &[Facts], software: bool) -> Vec<Option<String>> {
+    let usable = |(kind, unusable): &Facts, is_software: bool| {
+        unusable.is_none() && (*kind == DeviceKind::Software) == is_software
     };
-    match &device.unusable {
-        Some(why) => Err(format!("{} cannot be used: {why}", device.name)),
-        None => Ok(device),
-    }
+    let rehearsed = found
+        .iter()
+        .position(|facts| usable(facts, true))
+        .filter(|_| software && !found.iter().any(|facts| usable(facts, false)));
+    let reason = |(number, facts): (usize, &Facts)| match facts {
+        (_, Some(why)) => Some(format!("it cannot be used: {why}")),
+        (DeviceKind::Software, None) if rehearsed != Some(number) => Some(
+            "it is software: --wgpu-software measures it where there is no graphics device".into(),
+        ),
+        _ => None,
+    };
+    found.iter().enumerate().map(reason).collect()
 }
 
-/// Compares and measures all sizes; a row of the report for each size and precision.
+/// Compares and measures all sizes on every graphics device; a row of the report for each device, size
+/// and precision.
 pub(super) fn run(
     settings: &Settings<'_>,
     sizes: &[(Size, Size)],
     steps: &Steps,
 ) -> Result<(), Failure> {
-    let device = match device(settings.software) {
-        Ok(device) => device,
+    let found = match adapters() {
+        Ok(found) => found,
         Err(why) => return steps.not_run("wgpu", &why),
     };
-    println!("{}", device.name);
+    let facts: Vec<Facts> = found.iter().map(|a| (a.kind, a.unusable.clone())).collect();
+    let (mut devices, mut skipped) = (Vec::new(), Vec::new());
+    for (device, reason) in found.into_iter().zip(reasons(&facts, settings.software)) {
+        match reason {
+            None => devices.push(device),
+            Some(why) => skipped.push(format!("{}: {why}", device.name)),
+        }
+    }
+    if devices.is_empty() {
+        let why = format!("no device is measured: {}", skipped.join("; "));
+        return steps.not_run("wgpu", &why);
+    }
+    skipped.into_iter().try_for_each(|line| steps.skip(line))?;
+    devices.iter().try_for_each(|device| run_on(device, settings, sizes, steps))
+}
+
+fn run_on(
+    device: &AdapterInfo,
+    settings: &Settings<'_>,
+    sizes: &[(Size, Size)],
+    steps: &Steps,
+) -> Result<(), Failure> {
+    let name = &device.name;
+    println!("{name}");
     let mut precisions = vec![(Precision::Single, SINGLE_DB)];
     if device.half {
         precisions.insert(0, (Precision::Half, HALF_DB));
     } else {
-        steps.not_run("wgpu in half precision", "the device's shaders have none")?;
+        let what = format!("wgpu in half precision on {name}");
+        steps.not_run(&what, "the device's shaders have none")?;
     }
     for (image, sensor) in sizes.iter().copied() {
         for (precision, needed_db) in precisions.iter().copied() {
-            let one = One { settings, device: &device, precision, image, sensor };
-            let what = format!("wgpu, {precision:?}, {image}, events {sensor}");
+            let one = One { settings, device, precision, image, sensor };
+            let what = format!("wgpu, {name}, {precision:?}, {image}, events {sensor}");
             steps.run(&format!("{what}, against the CPU"), || one.compare(needed_db))?;
             if let Some(row) = steps.run(&what, || one.measure())? {
                 steps.add_graphics(row)?;
@@ -113,11 +144,42 @@ impl One<'_> {
             timing.run(&mut deblurrer)?;
         println!("{image}, events {sensor}, {:?}: {one_instant_ms:.3} ms", self.precision);
         Ok(json!({
-            "device": self.device.name, "precision": format!("{:?}", self.precision),
+            "device": self.device.name, "ordinal": self.device.ordinal,
+            "precision": format!("{:?}", self.precision),
             "matrices": matrices,
             "image": image.to_string(), "sensor": sensor.to_string(),
             "one_instant_ms": one_instant_ms, "one_instant_p95_ms": one_instant_p95_ms,
             "further_instant_ms": further_instant_ms, "sequence_ms": sequence_ms,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_graphics_device_is_measured_and_the_others_have_a_reason() {
+        use DeviceKind::{Discrete, Integrated, Software};
+        let measured = |found: &[(DeviceKind, bool)], software| -> Vec<bool> {
+            let facts = |(kind, usable): &(DeviceKind, bool)| {
+                (*kind, (!usable).then(|| "a limit".to_owned()))
+            };
+            let facts: Vec<Facts> = found.iter().map(facts).collect();
+            let reasons = reasons(&facts, software);
+            for ((_, unusable), reason) in facts.iter().zip(&reasons) {
+                let Some(reason) = reason else { continue };
+                let wanted = if unusable.is_some() { "a limit" } else { "--wgpu-software" };
+                assert!(reason.contains(wanted), "{reason}");
+            }
+            reasons.iter().map(Option::is_none).collect()
+        };
+        let all = [(Discrete, true), (Discrete, false), (Integrated, true), (Software, true)];
+        for software in [false, true] {
+            assert_eq!(measured(&all, software), [true, false, true, false]);
+        }
+        let none = [(Integrated, false), (Software, false), (Software, true), (Software, true)];
+        assert_eq!(measured(&none, false), [false; 4]);
+        assert_eq!(measured(&none, true), [false, false, true, false]);
     }
 }

@@ -70,8 +70,8 @@ pub(crate) struct GpuCheck {
     /// Restore one exposure and measure nothing: for profilers such as ncu.
     #[arg(long)]
     once: bool,
-    /// Check and measure the engine of wgpu instead, on the first graphics device, which needs no
-    /// CUDA. Exit status 4 if there is none.
+    /// Check and measure the engine of wgpu instead, on every graphics device; it needs no CUDA.
+    /// Devices that cannot be measured are named with the reason. Exit status 4 if none can be.
     #[arg(long, conflicts_with_all = ["small", "plan_only", "once", "gpu"])]
     wgpu: bool,
     /// Measure the processor as a graphics device where there is no other: to try this.

@@ -18,6 +18,8 @@ pub(super) struct Report {
     /// Rows of the engine of wgpu.
     graphics: Vec<Value>,
     not_run: Vec<String>,
+    /// Devices that are not measured, with the reason.
+    skipped: Vec<String>,
     failures: Vec<String>,
 }
 
@@ -30,6 +32,7 @@ impl Report {
             fields.insert("sizes".into(), json!(self.sizes));
             fields.insert("graphics".into(), json!(self.graphics));
             fields.insert("not_run".into(), json!(self.not_run));
+            fields.insert("skipped".into(), json!(self.skipped));
             fields.insert("failures".into(), json!(self.failures));
         }
         let text = serde_json::to_string_pretty(&all)?;
@@ -51,8 +54,8 @@ pub(super) struct Steps {
 impl Steps {
     pub(super) fn new(path: Option<PathBuf>, head: Value, limit: Duration) -> Self {
         let (golden, sizes, graphics) = (Vec::new(), Vec::new(), Vec::new());
-        let (not_run, failures) = (Vec::new(), Vec::new());
-        let report = Report { path, head, golden, sizes, graphics, not_run, failures };
+        let (not_run, skipped, failures) = (Vec::new(), Vec::new(), Vec::new());
+        let report = Report { path, head, golden, sizes, graphics, not_run, skipped, failures };
         Self { report: Arc::new(Mutex::new(report)), limit }
     }
 
@@ -126,6 +129,15 @@ impl Steps {
         let mut report = self.report();
         eprintln!("NOT RUN: {what}: {why}");
         report.not_run.push(format!("{what}: {why}"));
+        report.save()
+    }
+
+    /// Reports a device that is not measured, with the reason: others are.
+    #[cfg(feature = "wgpu")]
+    pub(super) fn skip(&self, line: String) -> Result<(), Failure> {
+        let mut report = self.report();
+        eprintln!("skipped: {line}");
+        report.skipped.push(line);
         report.save()
     }
 

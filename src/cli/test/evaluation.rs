@@ -13,7 +13,8 @@ use gem_live::exposure::consistency::Finding;
 use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::{
-    Blur, FileThresholds, FindError, GroundTruth, Pair, ReadOptions, RepairedFiles, recordings_in,
+    Blur, FileThresholds, FindError, GroundTruth, Pair, ReadOptions, RepairedFiles, missing_part,
+    recordings_in,
 };
 use gem_live::time::TimeRange;
 use gem_live::train::recordings::fault;
@@ -55,8 +56,10 @@ impl<'a> Evaluation<'a> {
         mut comparison: Option<Comparison>,
     ) -> Result<ExitCode, Failure> {
         let folder = self.config.root_path.join("test");
-        let (files, ignored) =
-            recordings_in(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let (files, ignored) = recordings_in(&folder).map_err(|error| match folder.exists() {
+            true => format!("{}: {error}", folder.display()),
+            false => missing_part(&folder),
+        })?;
         if ignored.count() > 0 {
             eprintln!("gem-live: {}: {ignored}", folder.display());
         }

@@ -56,6 +56,9 @@ pub enum FilmError {
     /// A frame could not be written.
     #[error("{}: no film: a frame could not be written", .0.display())]
     Incomplete(PathBuf),
+    /// It was stopped by a [`FilmStopper`](super::FilmStopper).
+    #[error("{}: no film: it could not be completed in time, and was stopped", .0.display())]
+    Stopped(PathBuf),
     /// No frame was added.
     #[error("{}: no frame was made, so there is no film", .0.display())]
     Empty(PathBuf),

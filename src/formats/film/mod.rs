@@ -33,6 +33,7 @@ mod exposures;
 mod ffmpeg;
 mod gif_file;
 mod layout;
+mod stopper;
 mod writer;
 mod y4m;
 
@@ -40,4 +41,5 @@ pub use error::FilmError;
 pub use exposures::FilmWriter;
 pub use ffmpeg::without_ffmpeg;
 pub use layout::{Layout, compose, wipe_at};
+pub use stopper::FilmStopper;
 pub use writer::{Film, FilmSummary};

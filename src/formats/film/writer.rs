@@ -3,6 +3,7 @@
 use super::error::FilmError;
 use super::ffmpeg::{EXTENSIONS, Encoder};
 use super::gif_file::Gif;
+use super::stopper::FilmStopper;
 use super::y4m;
 use crate::image::{ImageU8, Size};
 use std::fs::File;
@@ -18,6 +19,7 @@ pub struct Film {
     frames: u64,
     /// A frame could not be written: what is in the file is no whole film.
     failed: bool,
+    stopper: FilmStopper,
 }
 
 /// A film whose first frame is known.
@@ -67,7 +69,13 @@ impl Film {
             // At once, not after the first pictures were restored.
             Encoder::check(path)?;
         }
-        Ok(Self { path: path.to_owned(), rate_hz, open: None, frames: 0, failed: false })
+        let (path, stopper) = (path.to_owned(), FilmStopper::default());
+        Ok(Self { path, rate_hz, open: None, frames: 0, failed: false, stopper })
+    }
+
+    /// Lets another thread stop the film.
+    pub fn with_stopper(self, stopper: FilmStopper) -> Self {
+        Self { stopper, ..self }
     }
 
     /// Number of frames so far.
@@ -83,13 +91,18 @@ impl Film {
     /// Appends a frame; its size must be that of the first.
     ///
     /// # Errors
-    /// The file cannot be written, ffmpeg fails or is missing, or the size differs.
+    /// The file cannot be written, ffmpeg fails or is missing, the size differs, or the film was
+    /// stopped.
     pub fn add(&mut self, picture: &ImageU8) -> Result<(), FilmError> {
+        if self.stopper.is_stopped() {
+            self.failed = true;
+            return Err(FilmError::Stopped(self.path.clone()));
+        }
         let found = picture.size();
         let open = match &mut self.open {
             Some(open) => open,
             None => {
-                let opened = start(&self.path, found, self.rate_hz)?;
+                let opened = start(&self.path, found, self.rate_hz, &self.stopper)?;
                 self.open.insert(opened)
             }
         };
@@ -141,7 +154,7 @@ fn extension(path: &Path) -> String {
     path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase()
 }
 
-fn start(path: &Path, size: Size, rate_hz: f64) -> Result<Open, FilmError> {
+fn start(path: &Path, size: Size, rate_hz: f64, stopper: &FilmStopper) -> Result<Open, FilmError> {
     let io = |cause| FilmError::Io { path: path.to_owned(), cause };
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).map_err(io)?;
@@ -167,7 +180,7 @@ fn start(path: &Path, size: Size, rate_hz: f64) -> Result<Open, FilmError> {
             let gif = Gif::new(file, rate_hz).map_err(|why| io(std::io::Error::other(why)))?;
             Writer::Gif(Box::new(gif))
         }
-        _ => Writer::Ffmpeg(Encoder::start(path, &temporary, size, rate_hz)?),
+        _ => Writer::Ffmpeg(Encoder::start(path, &temporary, size, rate_hz, stopper)?),
     };
     Ok(Open { size, file: temporary, writer })
 }

@@ -145,7 +145,7 @@ impl ExportDialog {
     fn start(&mut self, session: &Session) {
         let started = if self.as_film {
             let Some(order) = self.film.order(&self.sequences) else { return };
-            ExportJob::film(order, session.restorer(), self.wake.clone())
+            ExportJob::film(order, session.film_restorer(), self.wake.clone())
         } else {
             ExportJob::dataset(self.dataset(), self.wake.clone())
         };

@@ -1,5 +1,6 @@
 //! What a new user sees, and what a user without a mouse can reach.
 
+use super::aedat4::{Frame, Packing, Writer, stream};
 use super::*;
 use crate::camera::{DropCause, DropSnapshot, DropUnit};
 use crate::gui::dialogs::Dialog;
@@ -68,6 +69,54 @@ fn a_path_is_pasted_into_the_source_dialog() {
     until(&mut w, "a picture of the recording", |w| w.player.latest.is_some());
 }
 
+/// Opens nothing: the names of the sources are what counts.
+fn without_devices() -> Shown {
+    let open: recipe::Open =
+        Arc::new(|_: &Sources, _: &RigHandle| Err("not in this test".to_owned()));
+    // Wide enough for the dialog; the button that shows events is in a menu.
+    shown_at(window_with(&Script::default(), recipe(open)), 768.0, 900.0)
+}
+
+#[test]
+fn event_cameras_are_chosen_beside_a_frame_camera() {
+    let mut w = without_devices();
+    // As a screen reader does: by roles and names.
+    let choose = |w: &mut Shown, role: Role, name: &str| {
+        w.get_by_role_and_label(role, name).click_accesskit();
+        w.run_steps(3);
+    };
+    for (button, name) in [
+        ("Prophesee EVK4", "evk4"),
+        ("Prophesee EVK3 HD", "evk3"),
+        ("SilkyEvCam", "silkyevcam"),
+        ("IDS uEye", "ueye"),
+        ("DVXplorer", "dvxplorer"),
+    ] {
+        press(&mut w, Key::O);
+        // Neither as the only camera nor for frames.
+        choose(&mut w, Role::RadioButton, "One camera for frames and events");
+        assert!(w.query_by_role_and_label(Role::Button, button).is_none());
+        choose(&mut w, Role::RadioButton, "Two cameras");
+        choose(&mut w, Role::Button, "Webcam (UVC)");
+        assert!(w.query_by_role_and_label(Role::Button, button).is_none());
+        choose(&mut w, Role::Button, "Events");
+        choose(&mut w, Role::Button, button);
+        w.get_by_role_and_label(Role::TextInput, "Serial number").focus();
+        w.run_steps(2);
+        w.event(egui::Event::Paste("0050a2b".into()));
+        w.run_steps(2);
+        choose(&mut w, Role::Button, "Open");
+        // The same names as those of --frame-source and --event-source.
+        let frames = "uvc:0".parse::<SourceName>().unwrap();
+        let events = format!("{name}:0050a2b").parse::<SourceName>().unwrap();
+        assert_eq!(w.state().session.name, Sources::Two { frames, events });
+        assert_eq!(w.state().dialogs.open, None);
+        // The next one begins without a serial number.
+        w.state_mut().session.name = Sources::One(SourceName::davis(None));
+        w.run_steps(2);
+    }
+}
+
 #[test]
 fn quotes_and_spaces_around_a_pasted_path_are_removed() {
     let mut w = shown(window(&Script::default()));
@@ -112,4 +161,56 @@ fn a_recording_without_a_usable_frame_is_reported() {
     assert!(shows(&w, "without a usable frame: dropped: 164 frames (malformed)"));
     click(&mut w, "Choose another source");
     assert_eq!(w.state().dialogs.open, Some(Dialog::Source));
+}
+
+/// A recording of 80 ms with frames of this exposure time and type of pixels, or without frames.
+fn recording_of(path: &std::path::Path, frames: Option<(i64, i8)>) {
+    let streams = [stream(0, "EVTS", "DAVIS346_1"), stream(1, "FRME", "DAVIS346_1")];
+    let streams = if frames.is_some() { &streams[..] } else { &streams[..1] };
+    let mut writer = Writer::new(Packing::Lz4, streams);
+    for start_us in (0..4).map(|i| 1_700_000_000_000_000 + i * 20_000) {
+        let event = |i: i64| Event {
+            t_us: start_us + i * 20,
+            x: (i * 7 % 48) as u16,
+            y: (i * 5 % 32) as u16,
+            polarity: i % 2 == 0,
+        };
+        writer.events(0, &(0..1000).map(event).collect::<Vec<_>>());
+        if let Some((exposure_us, format)) = frames {
+            // Type 2 has two bytes per pixel.
+            let pixels = vec![90; 48 * 32 * if format == 2 { 2 } else { 1 }];
+            let (size, position) = ((48, 32), (0, 0));
+            let frame =
+                Frame { t_us: start_us, exposure_us, format, size, position, source: 1, pixels };
+            writer.frame(1, &frame);
+        }
+    }
+    writer.write(path, true);
+}
+
+#[test]
+fn a_recording_is_shown_or_the_reason_why_it_cannot_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("events.aedat4", None, Some("no frames")),
+        ("bare.aedat4", Some((0, 0)), Some("--exposure-us")),
+        ("gray16.aedat4", Some((15_000, 2)), None),
+    ];
+    for (name, frames, reason) in cases {
+        let path = folder.path().join(name);
+        recording_of(&path, frames);
+        let mut w = opened_at(window(&Script::default()), 1240.0, 540.0);
+        w.state_mut().open(SourceName::replay(&path).into());
+        let Some(reason) = reason else {
+            until(&mut w, "a picture of the recording", |w| w.player.latest.is_some());
+            continue;
+        };
+        until(&mut w, "the reason", |w| {
+            let notices = w.session.notices();
+            let mut texts = w.session.fault.iter().chain(notices.iter().map(|n| &n.text));
+            texts.any(|text| text.contains(reason))
+        });
+        w.run_steps(2);
+        assert!(shows(&w, "No picture from") && shows(&w, reason), "{name}");
+    }
 }

@@ -6,7 +6,14 @@ use egui::Role;
 
 /// Names and rectangles of all interactive widgets in the bars.
 fn interactive(w: &Shown) -> Vec<(String, egui::Rect)> {
-    let roles = [Role::Button, Role::ComboBox, Role::Slider, Role::SpinButton];
+    let roles = [
+        Role::Button,
+        Role::CheckBox,
+        Role::ComboBox,
+        Role::RadioButton,
+        Role::Slider,
+        Role::SpinButton,
+    ];
     let named = |role: Role| {
         let all = w.query_all_by_role(role).map(|n| {
             let name = n.accesskit_node().label().unwrap_or_default();

@@ -19,6 +19,8 @@ mod snapshots;
 mod stored_settings;
 mod views;
 
+#[path = "../../../tests/aedat4/mod.rs"]
+mod aedat4;
 #[path = "../../../tests/boards/mod.rs"]
 mod boards;
 
@@ -196,15 +198,17 @@ fn first(weights: &Weights) -> f32 {
 }
 
 fn recipe(open: recipe::Open) -> Recipe {
+    let restorer: recipe::Make = Arc::new(|weights| {
+        Box::new(move |_: &Diagnostics| {
+            // The output shows which weights were used.
+            let levels = 50 + (first(&weights()?) - first(&embedded())).round() as u8;
+            Ok(Box::new(Brighter { levels, submitted: Vec::new() }) as Box<dyn Restorer>)
+        })
+    });
     Recipe {
         open,
-        restorer: Arc::new(|weights| {
-            Box::new(move |_: &Diagnostics| {
-                // The output shows which weights were used.
-                let levels = 50 + (first(&weights()?) - first(&embedded())).round() as u8;
-                Ok(Box::new(Brighter { levels, submitted: Vec::new() }) as Box<dyn Restorer>)
-            })
-        }),
+        restorer: restorer.clone(),
+        film_restorer: restorer,
         weights: Arc::new(Mutex::new(Arc::new(Weights::embedded().unwrap()))),
         adapt: false,
         outputs: Vec::new(),

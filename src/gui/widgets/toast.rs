@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub(crate) enum ToastKind {
     Success,
     Error,
-    /// Shown on the first run.
+    /// Shown on the first run; its time begins with the first restored picture, which it describes.
     Welcome,
 }
 
@@ -27,9 +27,17 @@ impl ToastKind {
 /// A message from another thread.
 pub(crate) type Message = (ToastKind, String);
 
+/// A message on the screen.
+struct Shown {
+    kind: ToastKind,
+    text: String,
+    /// When its time has begun, if it has.
+    since: Option<Instant>,
+}
+
 /// The current message, and the channel for messages from other threads.
 pub(crate) struct Toast {
-    shown: Option<(ToastKind, String, Instant)>,
+    shown: Option<Shown>,
     channel: (mpsc::Sender<Message>, mpsc::Receiver<Message>),
 }
 
@@ -42,7 +50,8 @@ impl Default for Toast {
 impl Toast {
     /// Shows `text` in place of the current message.
     pub(crate) fn notify(&mut self, kind: ToastKind, text: impl Into<String>) {
-        self.shown = Some((kind, text.into(), Instant::now()));
+        let since = (kind != ToastKind::Welcome).then(Instant::now);
+        self.shown = Some(Shown { kind, text: text.into(), since });
     }
 
     /// Sender for messages from another thread.
@@ -50,14 +59,29 @@ impl Toast {
         self.channel.0.clone()
     }
 
-    /// Draws the message; `bottom` is the height of the bars below it, in points.
-    pub(crate) fn show(&mut self, ui: &egui::Ui, bottom: f32) {
+    /// Removes the message at the end of its time. `restored`: there is a restored picture.
+    fn update(&mut self, restored: bool, now: Instant) {
+        let Some(shown) = &mut self.shown else { return };
+        if restored && shown.since.is_none() {
+            shown.since = Some(now);
+        }
+        let passed = shown.since.map(|since| now.saturating_duration_since(since));
+        if passed.is_some_and(|passed| passed >= shown.kind.duration()) {
+            self.shown = None;
+        }
+    }
+
+    /// Draws the message; `bottom` is the height of the bars below it, in points. `restored`: there is
+    /// a restored picture.
+    pub(crate) fn show(&mut self, ui: &egui::Ui, bottom: f32, restored: bool) {
         while let Ok((kind, text)) = self.channel.1.try_recv() {
             self.notify(kind, text);
         }
-        self.shown = self.shown.take().filter(|(kind, _, since)| since.elapsed() < kind.duration());
-        let Some((kind, text, since)) = &self.shown else { return };
-        ui.request_repaint_after(kind.duration().saturating_sub(since.elapsed()));
+        self.update(restored, Instant::now());
+        let Some(Shown { kind, text, since }) = &self.shown else { return };
+        if let Some(since) = since {
+            ui.request_repaint_after(kind.duration().saturating_sub(since.elapsed()));
+        }
         let colour = if *kind == ToastKind::Error { theme::WARNING } else { theme::RESTORED };
         let area = egui::Area::new(egui::Id::unique("toast"))
             .order(egui::Order::Foreground)
@@ -81,5 +105,31 @@ impl Toast {
         if clicked {
             self.shown = None;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_welcome_stays_for_its_time_after_the_first_restored_picture() {
+        let start = Instant::now();
+        let mut toast = Toast::default();
+        let is_shown = |toast: &mut Toast, restored, seconds| {
+            toast.update(restored, start + Duration::from_secs(seconds));
+            toast.shown.is_some()
+        };
+        toast.notify(ToastKind::Welcome, "welcome");
+        // A slow machine needs minutes.
+        assert!(is_shown(&mut toast, false, 300));
+        assert!(is_shown(&mut toast, true, 301));
+        // The next source has no restored picture yet.
+        assert!(is_shown(&mut toast, false, 325));
+        assert!(!is_shown(&mut toast, true, 326));
+        // Other messages do not wait.
+        toast.notify(ToastKind::Success, "done");
+        assert!(is_shown(&mut toast, false, 0));
+        assert!(!is_shown(&mut toast, false, 60));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::exposure::consistency::Finding;
 use crate::formats::folder_lock::LockError;
+use crate::sequence::DATASET_MANIFEST;
 use std::path::{Path, PathBuf};
 
 /// Why an export failed.
@@ -64,6 +65,8 @@ pub enum ExportError {
 pub(super) const PARTS: [&str; 2] = ["train", "test"];
 /// The configuration files for testing and for training.
 pub(super) const YAML: [&str; 2] = ["test.yaml", "train.yaml"];
+/// All files beside the subfolders.
+pub(super) const FILES: [&str; 3] = ["test.yaml", "train.yaml", DATASET_MANIFEST];
 
 /// Adds the path to an error of the system.
 pub(super) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExportError + use<> {

@@ -1,5 +1,5 @@
-//! Exports sequences as a dataset: `train/` and `test/` with one npz file per pair, and the YAML
-//! files for them.
+//! Exports sequences as a dataset: `train/` and `test/` with one npz file per pair, the YAML
+//! files for them, and the manifest.
 
 mod error;
 mod names;

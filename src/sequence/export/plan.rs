@@ -6,12 +6,14 @@ use super::planned_file::{PlannedFile, stamp};
 use super::split::{Split, Transfer};
 use super::staging::{Staging, check_free};
 use super::yaml::DatasetYaml;
+use crate::event::Contrast;
 use crate::exposure::consistency::Finding;
 use crate::formats::atomic_file;
 use crate::image::Size;
 use crate::sequence::discover::IgnoredFiles;
 use crate::sequence::{
-    FindError, Pair, ReadOptions, RepairedFiles, find_npz_files_counted, folder_advice,
+    DATASET_MANIFEST, DatasetManifest, Entry, FileThresholds, FindError, Pair, ReadOptions,
+    RepairedFiles, find_npz_files_counted, folder_advice,
 };
 use crate::time::EventTimes;
 use std::collections::BTreeMap;
@@ -35,6 +37,8 @@ struct FoundPair {
     file: PathBuf,
     gray: bool,
     repaired: bool,
+    contrast: Option<Contrast>,
+    events: usize,
     stamp: Option<(u64, SystemTime)>,
 }
 
@@ -104,6 +108,7 @@ impl Plan {
             times,
         };
         let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+        let mut known_thresholds = FileThresholds::new(None);
         let mut first: Option<(String, f64)> = None;
         let mut sequences_found: Vec<(String, Vec<FoundPair>)> = Vec::new();
         for (title, folder) in titles(sequences) {
@@ -160,7 +165,8 @@ impl Plan {
                 plan.truth &= pair.truth.is_some();
                 plan.repaired.add(&repairs);
                 let (gray, repaired) = (pair.frames[0].channels() == 1, !repairs.is_empty());
-                files.push(FoundPair { file, gray, repaired, stamp });
+                let (contrast, events) = (known_thresholds.known(&file), pair.events.len());
+                files.push(FoundPair { file, gray, repaired, contrast, events, stamp });
             }
             if !files.is_empty() {
                 sequences_found.push((title, files));
@@ -197,18 +203,26 @@ impl Plan {
                 Split::Pairs(part) => select(&keys, *part, seed),
                 _ => Vec::new(),
             };
-            for (k, FoundPair { file, gray, repaired, stamp }) in files.iter().enumerate() {
+            for (k, found) in files.iter().enumerate() {
                 let test = match split {
                     Split::Pairs(_) => chosen_pairs.contains(&k),
                     Split::Sequences(_) => selected.contains(&i),
                     Split::Named(names) => names.contains(title),
                 };
-                let stem = stem(file);
+                let stem = stem(&found.file);
                 let name =
                     if stem.starts_with(title.as_str()) { stem } else { format!("{title}_{stem}") };
-                let (from, name) = (file.clone(), shortened(&name));
-                let (gray, repaired, stamp) = (*gray, *repaired, *stamp);
-                self.files.push(PlannedFile { from, name, test, gray, repaired, stamp });
+                let FoundPair { file, gray, repaired, contrast, events, stamp } = found;
+                self.files.push(PlannedFile {
+                    from: file.clone(),
+                    name: shortened(&name),
+                    test,
+                    gray: *gray,
+                    repaired: *repaired,
+                    contrast: *contrast,
+                    events: *events,
+                    stamp: *stamp,
+                });
             }
         }
         // Files of different subfolders of a sequence may share a name.
@@ -231,9 +245,9 @@ impl Plan {
         (self.files.len() - test, test)
     }
 
-    /// Creates the dataset with its YAML files in `out`, all or nothing. Its `train/` and `test/` must
-    /// be missing or empty, and its YAML files missing: nothing is overwritten. `step` is called
-    /// after every file and can stop the operation.
+    /// Creates the dataset with its manifest and YAML files in `out`, all or nothing. Its `train/` and
+    /// `test/` must be missing or empty, and its files missing: nothing is overwritten. `step` is
+    /// called after every file and can stop the operation.
     ///
     /// # Errors
     /// The dataset exists or is being written, the system reports an error, a file was changed since
@@ -248,8 +262,7 @@ impl Plan {
         let staging = Staging::new(out)?;
         let mut copied = 0_usize;
         for planned in &self.files {
-            let part = if planned.test { "test" } else { "train" };
-            let to = staging.folder().join(part).join(format!("{}.npz", planned.name));
+            let to = staging.folder().join(planned.path());
             let rewritten = planned.write(&to, transfer, self.times)?;
             copied = copied.saturating_add(usize::from(rewritten));
             if step(&planned.from).is_break() {
@@ -265,9 +278,32 @@ impl Plan {
                 .map_err(|e| ExportError::Io(e.path, e.cause))?;
             yaml.push((root.join(file), text));
         }
+        let manifest = staging.folder().join(DATASET_MANIFEST);
+        let json = serde_json::to_vec_pretty(&self.manifest())
+            .map_err(|e| ExportError::Io(manifest.clone(), std::io::Error::other(e)))?;
+        atomic_file::write(&manifest, &json).map_err(|e| ExportError::Io(e.path, e.cause))?;
         staging.finish()?;
         let [test, train] = <[_; 2]>::try_from(yaml).unwrap_or_default();
         Ok(WrittenDataset { root, copied, yaml: [test, train] })
+    }
+
+    /// Where every recording is from, and the contrast thresholds that are known: the files of the
+    /// dataset are no longer beside the manifests of their sequences.
+    fn manifest(&self) -> DatasetManifest {
+        let entry = |planned: &PlannedFile| Entry {
+            source: planned.from.display().to_string(),
+            thresholds: planned.contrast.map(|c| [c.thresholds.on, c.thresholds.off]),
+            threshold_source: planned.contrast.map(|c| c.source),
+            blur_px: None,
+            events: planned.events,
+        };
+        let skipped = |(path, why): &(PathBuf, String)| format!("{}: {why}", path.display());
+        DatasetManifest {
+            program: concat!("gem-live ", env!("CARGO_PKG_VERSION")).to_owned(),
+            settings: serde_json::json!({ "recipe": "export" }),
+            recordings: self.files.iter().map(|f| (f.path(), entry(f))).collect(),
+            skipped: self.broken.iter().map(skipped).collect(),
+        }
     }
 
     /// The YAML files for testing and for training with the dataset in `root`, with the published

@@ -2,6 +2,7 @@
 
 use super::error::{ExportError, io};
 use super::split::Transfer;
+use crate::event::Contrast;
 use crate::formats::{atomic_file, input};
 use crate::image::ImageU8;
 use crate::sequence::Pair;
@@ -20,9 +21,13 @@ pub struct PlannedFile {
     pub test: bool,
     /// Whether it is gray: rewritten with three equal channels, which the network needs.
     pub gray: bool,
-    /// Whether something in it was repaired while it was read: rewritten, so that other programs
-    /// read the same.
+    /// Whether something in it was repaired while it was read: rewritten, so that other programs read
+    /// the same.
     pub repaired: bool,
+    /// The contrast thresholds of its event camera, if they are known.
+    pub contrast: Option<Contrast>,
+    /// Number of events.
+    pub events: usize,
     /// Size in bytes and time of the last change when it was checked.
     pub stamp: Option<(u64, SystemTime)>,
 }
@@ -34,6 +39,11 @@ pub(super) fn stamp(path: &Path) -> Option<(u64, SystemTime)> {
 }
 
 impl PlannedFile {
+    /// Its path within the dataset.
+    pub(super) fn path(&self) -> String {
+        format!("{}/{}.npz", if self.test { "test" } else { "train" }, self.name)
+    }
+
     /// Writes the file of the dataset. Returns whether it was copied or rewritten instead of linked.
     pub(super) fn write(
         &self,

@@ -2,7 +2,7 @@
 //! when all are there, a marker is written, and they are moved to their places. Whatever ends an
 //! export before the marker leaves no part of a dataset; after it, the next export completes it.
 
-use super::error::{ExportError, PARTS, YAML, io};
+use super::error::{ExportError, FILES, PARTS, io};
 use crate::formats::atomic_file;
 use crate::formats::folder_lock::FolderLock;
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ pub(super) fn check_free(out: &Path) -> Result<(), ExportError> {
             _ => {}
         }
     }
-    for file in YAML.map(|name| out.join(name)) {
+    for file in FILES.map(|name| out.join(name)) {
         if std::fs::symlink_metadata(&file).is_ok() {
             return Err(ExportError::Exists(file));
         }
@@ -106,7 +106,7 @@ pub(super) fn recover(out: &Path) -> Result<(), ExportError> {
 /// Moves the parts that are still in the hidden folder. Nothing is replaced.
 fn complete(out: &Path) -> Result<(), ExportError> {
     let staged = out.join(STAGING);
-    for name in PARTS.iter().chain(&YAML) {
+    for name in PARTS.iter().chain(&FILES) {
         let (from, to) = (staged.join(name), out.join(name));
         if std::fs::symlink_metadata(&from).is_err() {
             continue;

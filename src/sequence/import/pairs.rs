@@ -78,6 +78,7 @@ pub fn pair(
     let entry = Entry {
         source: format!("{source}, {} and {}", first.name, second.name),
         thresholds: None,
+        threshold_source: None,
         blur_px: None,
         events: events.len(),
     };

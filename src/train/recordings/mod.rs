@@ -17,6 +17,7 @@ use crate::event::{EventInput, Thresholds};
 use crate::random::KeyedRng;
 use crate::sequence::{
     IgnoredFiles, Pair, PairHeader, ReadOptions, RepairedFiles, Repairs, find_npz_files_counted,
+    missing_part,
 };
 use crate::time::EventTimes;
 use std::collections::BTreeMap;
@@ -52,7 +53,7 @@ impl Recordings {
         for found in found {
             match found {
                 Ok(path) if path.exists() => files.push(path),
-                Ok(path) => return Err(TrainError::Data(format!("{}: not found", path.display()))),
+                Ok(path) => return Err(TrainError::Data(missing_part(&path))),
                 Err(error) if files.is_empty() => return Err(TrainError::Data(error.to_string())),
                 Err(error) => drop(skipped.insert(folder.to_owned(), error.to_string())),
             }
