@@ -284,7 +284,7 @@ mod tests {
                 sensor: Size::new(16, 16),
             };
             let restored = deblurrer.restore(&exposure, &[0.5]).unwrap();
-            assert_eq!(restored, [exposure.frame.clone()]);
+            assert_eq!(restored, std::slice::from_ref(&exposure.frame));
             seen.lock().unwrap().pop() == Some(exposure.frame.data().as_ptr().addr())
         };
         assert!(is_lent(true, Size::new(32, 16)));
