@@ -9,7 +9,8 @@ const MAX_BUFFERS: usize = 32;
 /// A pool of buffers of one length.
 #[derive(Clone, Debug)]
 pub struct ImagePool<T> {
-    spare: Arc<Mutex<Vec<Vec<T>>>>,
+    /// Each is held by nothing else, and has no `home`.
+    spare: Arc<Mutex<Vec<Arc<Buffer<T>>>>>,
 }
 
 impl<T> Default for ImagePool<T> {
@@ -18,24 +19,40 @@ impl<T> Default for ImagePool<T> {
     }
 }
 
+impl<T> ImagePool<T> {
+    /// Keeps a buffer for the next image, unless there are enough.
+    fn keep(&self, buffer: Arc<Buffer<T>>) {
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        if spare.len() < MAX_BUFFERS {
+            spare.push(buffer);
+        }
+    }
+}
+
 impl<T: Copy> ImagePool<T> {
     /// A buffer of `length` samples. A reused buffer keeps its old contents; a new one is filled
     /// with `value`.
     pub(super) fn take(&self, length: usize, value: T) -> Samples<T> {
-        let data = {
+        let spare = {
             let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
             // Buffers of another length are no longer needed.
-            spare.retain(|data| data.len() == length);
+            spare.retain(|buffer| buffer.data.len() == length);
             spare.pop()
         };
-        let data = data.unwrap_or_else(|| vec![value; length]);
-        Samples(Arc::new(Buffer { data, home: Some(self.clone()) }))
+        let mut buffer = spare.unwrap_or_else(|| Buffer::without_pool(vec![value; length]));
+        if let Some(buffer) = Arc::get_mut(&mut buffer) {
+            buffer.home = Some(self.clone());
+        }
+        Samples(Some(buffer))
     }
 }
 
 /// The samples of an image. Clones share them until one is changed.
 #[derive(Debug)]
-pub(super) struct Samples<T>(Arc<Buffer<T>>);
+pub(super) struct Samples<T>(
+    /// `None` only while it is dropped.
+    Option<Arc<Buffer<T>>>,
+);
 
 /// Memory that returns to its pool, if it has one, when the last clone of its image is dropped.
 #[derive(Debug)]
@@ -44,9 +61,15 @@ struct Buffer<T> {
     home: Option<ImagePool<T>>,
 }
 
+impl<T> Buffer<T> {
+    fn without_pool(data: Vec<T>) -> Arc<Self> {
+        Arc::new(Self { data, home: None })
+    }
+}
+
 impl<T> From<Vec<T>> for Samples<T> {
     fn from(data: Vec<T>) -> Self {
-        Self(Arc::new(Buffer { data, home: None }))
+        Self(Some(Buffer::without_pool(data)))
     }
 }
 
@@ -65,7 +88,7 @@ impl<T: Clone> Clone for Buffer<T> {
 
 impl<T: PartialEq> PartialEq for Samples<T> {
     fn eq(&self, other: &Self) -> bool {
-        self.0.data == other.0.data
+        **self == **other
     }
 }
 
@@ -73,22 +96,31 @@ impl<T> std::ops::Deref for Samples<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.0.data
+        self.0.as_ref().map_or(&[], |buffer| &buffer.data)
     }
 }
 
 impl<T: Clone> std::ops::DerefMut for Samples<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut Arc::make_mut(&mut self.0).data
+        self.0.as_mut().map_or(&mut [], |buffer| &mut Arc::make_mut(buffer).data)
     }
 }
 
+impl<T> Drop for Samples<T> {
+    fn drop(&mut self) {
+        let Some(mut buffer) = self.0.take() else { return };
+        // The last clone returns the buffer with its reference count, so that nothing is allocated.
+        if let Some(home) = Arc::get_mut(&mut buffer).and_then(|buffer| buffer.home.take()) {
+            home.keep(buffer);
+        }
+    }
+}
+
+/// Reached with a pool only if two threads drop the last two clones at the same time.
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
-        let Some(home) = self.home.take() else { return };
-        let mut spare = home.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        if spare.len() < MAX_BUFFERS {
-            spare.push(std::mem::take(&mut self.data));
+        if let Some(home) = self.home.take() {
+            home.keep(Self::without_pool(std::mem::take(&mut self.data)));
         }
     }
 }

@@ -87,7 +87,7 @@ fn verbosity_and_the_filter_select_what_is_logged() {
     assert_success(&output);
     assert!(String::from_utf8_lossy(&output.stderr).contains("engine: the CPU"));
 
-    let filter = "gem_live::live::engine=trace,gem_live::live::scoring=trace";
+    let filter = "gem_live::live::engine=trace,gem_live::live::in_flight=trace,gem_live::live::scoring=trace";
     assert_success(&gem_live(home.path(), &LIVE, Some(filter)));
     let text = std::fs::read_to_string(&logs(home.path())[1]).unwrap();
     for stage in ["submit", "collect", "score"] {

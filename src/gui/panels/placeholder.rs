@@ -60,13 +60,15 @@ impl Placeholder {
     pub(crate) fn show(&mut self, ui: &mut egui::Ui, session: &Session) -> Vec<Action> {
         let mut actions = Vec::new();
         self.playback.update(session);
-        let notice = session.notices().into_iter().next().map(|n| n.text);
-        let fault = session.fault.clone().or(notice).or_else(|| self.playback.fault());
+        let notices = session.notices().into_iter().map(|n| n.text);
+        let mut faults: Vec<String> = session.fault.clone().into_iter().chain(notices).collect();
+        // A notice may be the cause of it.
+        faults.extend(self.playback.fault().filter(|_| session.fault.is_none()));
         let source = short_name(&session.name);
         ui.vertical_centered(|ui| {
             ui.add_space((ui.available_height() / 2.0 - 60.0).max(0.0));
-            match fault {
-                None => {
+            match faults.is_empty() {
+                true => {
                     ui.spinner();
                     ui.add_space(6.0);
                     ui.label(RichText::new(format!("Opening: {source}")).size(16.0));
@@ -75,11 +77,13 @@ impl Placeholder {
                     }
                     ui.request_repaint_after(Duration::from_millis(200));
                 }
-                Some(why) => {
+                false => {
                     ui.label(RichText::new(format!("No picture from: {source}")).size(16.0));
                     ui.add_space(4.0);
                     ui.set_max_width(640.0);
-                    ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
+                    for why in faults {
+                        ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
+                    }
                     ui.add_space(10.0);
                     if widgets::primary_button(ui, true, "Choose another source").clicked() {
                         actions.push(Action::ChooseSource);
