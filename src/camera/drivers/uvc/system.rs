@@ -35,7 +35,7 @@ impl Webcams for System {
     fn open(&self, index: u32, wanted: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
         check_permission()?;
         let any = RequestedFormat::with_formats(RequestedFormatType::None, CODINGS);
-        let message = |e: nokhwa::NokhwaError| e.to_string();
+        let message = |e: nokhwa::NokhwaError| format!("{e}: close other programs that use it");
         let mut camera = Camera::new(CameraIndex::Index(index), any).map_err(message)?;
         let modes = modes(&mut camera);
         let mode = wanted.or_else(|| choose(&modes));
