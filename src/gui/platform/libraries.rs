@@ -84,6 +84,11 @@ fn missing_of(needed: &[Library], installed: impl Fn(&str) -> bool) -> Option<St
 
 /// What to install where neither Vulkan nor OpenGL works, as one line.
 pub(in crate::gui) fn graphics_driver() -> String {
+    if !cfg!(target_os = "linux") {
+        return "the window needs a graphics driver for DirectX 12, Metal, Vulkan or OpenGL, and there \
+                is none: install the one of the graphics card's maker"
+            .to_owned();
+    }
     "the window needs a graphics driver for Vulkan or OpenGL, and there is none; Mesa has one for \
      every computer: apt install libvulkan1 mesa-vulkan-drivers libegl1 (Debian, Ubuntu), dnf \
      install vulkan-loader mesa-vulkan-drivers mesa-libEGL (Fedora) or pacman -S \
