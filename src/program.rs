@@ -1,5 +1,6 @@
 //! How this program was started, so that messages name a command that works.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -44,6 +45,59 @@ fn command_of(program: &Path, folders: &[PathBuf], cargo: bool, here: &Path) -> 
     quoted(&path.display().to_string())
 }
 
+/// The subcommands, which messages advise.
+pub const SUBCOMMANDS: [&str; 17] = [
+    "adapt",
+    "align",
+    "bench",
+    "completions",
+    "deblur",
+    "devices",
+    "doctor",
+    "export",
+    "export-weights",
+    "import",
+    "infer",
+    "live",
+    "record",
+    "soak",
+    "synth",
+    "test",
+    "train",
+];
+
+/// A message with the command that starts this program in place of its name wherever the message
+/// advises a command, such as `gem-live import FILE`: it must work where no `gem-live` is in the
+/// `PATH`.
+pub fn in_advice(message: &str) -> Cow<'_, str> {
+    with_command(message, command())
+}
+
+fn with_command<'a>(message: &'a str, command: &str) -> Cow<'a, str> {
+    if command == NAME || !message.contains(NAME) {
+        return Cow::Borrowed(message);
+    }
+    let (mut text, mut rest) = (String::new(), message);
+    while let Some((before, after)) = rest.split_once(NAME) {
+        text.push_str(before);
+        // Not the end of a path.
+        let begins =
+            text.chars().next_back().is_none_or(|c| c.is_whitespace() || "`(\"".contains(c));
+        text.push_str(if begins && begins_command(after) { command } else { NAME });
+        rest = after;
+    }
+    text.push_str(rest);
+    Cow::Owned(text)
+}
+
+/// Whether the text after the program's name begins with a subcommand or an option.
+fn begins_command(text: &str) -> bool {
+    let Some(arguments) = text.strip_prefix(' ') else { return false };
+    let in_word = |c: char| c.is_ascii_lowercase() || c == '-';
+    let word = arguments.split(|c: char| !in_word(c)).next().unwrap_or_default();
+    word.starts_with("--") || SUBCOMMANDS.contains(&word)
+}
+
 /// Text as one word for a shell.
 pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "/\\._-+:=@%,~".contains(c);
@@ -78,6 +132,31 @@ mod tests {
             assert_eq!(relative, "'./my folder/gem-live'");
         }
         assert_eq!(command_of(Path::new("/x/other"), &[], false, base.path()), "gem-live");
+    }
+
+    #[test]
+    fn advice_names_a_command_that_exists() {
+        let cargo = "cargo run --release --";
+        let of = |message: &str| with_command(message, cargo).into_owned();
+        assert_eq!(
+            of("a.bag: convert it with gem-live import FILE, or gem-live --source replay:a.bag"),
+            "a.bag: convert it with cargo run --release -- import FILE, or cargo run --release -- \
+             --source replay:a.bag"
+        );
+        assert_eq!(of("`gem-live devices` lists"), "`cargo run --release -- devices` lists");
+        assert_eq!(
+            of("gem-live export-weights, then"),
+            "cargo run --release -- export-weights, then"
+        );
+        for unchanged in [
+            "another gem-live writes into this folder",
+            "gem-live: cannot open /home/a/gem-live",
+            "/opt/gem-live live is running",
+            "window with gem-live",
+        ] {
+            assert_eq!(of(unchanged), unchanged);
+        }
+        assert_eq!(with_command("gem-live live", NAME), "gem-live live");
     }
 
     #[cfg(unix)]

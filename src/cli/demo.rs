@@ -9,6 +9,7 @@ use gem_live::engine;
 use gem_live::image::{ImageU8, Rounding};
 use gem_live::live::{ClipSource, Compute};
 use gem_live::network::Weights;
+use gem_live::program;
 use gem_live::sequence::Clip;
 use std::path::Path;
 use std::process::ExitCode;
@@ -47,7 +48,8 @@ pub(super) fn run(why: &str, compute: Compute, weights: &Weights) -> Result<Exit
     result.print()?;
     println!(
         "The window opens where a display is: on a desktop, through ssh -X, or through a remote \
-         desktop. gem-live --help lists the commands, which need none."
+         desktop. {} --help lists the commands, which need none.",
+        program::command()
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -7,6 +7,7 @@ use gem_live::live::{
     Drops, FrameOutput, OutputStatus, Parts, Pipeline, RestoredFrame, Snapshot, SourceReport,
     Times, describe,
 };
+use gem_live::program;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -168,7 +169,7 @@ fn print_report(
     let is_failure = |notice: &&String| failure.as_ref().is_some_and(|why| notice.contains(why));
     let skipped = usize::from(failed);
     for notice in report.notices.iter().skip(skipped).filter(|n| !is_failure(n)) {
-        eprintln!("gem-live: {notice}");
+        eprintln!("gem-live: {}", program::in_advice(notice));
     }
     match report.notices.into_iter().next() {
         _ if failure.is_some() && !failed => Err(failure.unwrap_or_default().into()),

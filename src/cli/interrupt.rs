@@ -23,9 +23,11 @@ static REQUESTED: AtomicBool = AtomicBool::new(false);
 /// Handles signals from now on. If the system refuses, a signal ends the program as usual.
 pub(super) fn install() {
     let signal = Arc::new(AtomicBool::new(false));
-    let mut signals = vec![SIGINT, SIGTERM];
     #[cfg(target_os = "linux")]
-    signals.push(signal_hook::consts::SIGHUP);
+    let signals = [SIGINT, SIGTERM, signal_hook::consts::SIGHUP];
+    // Elsewhere it is not known whether `nohup` ignores the end of the terminal.
+    #[cfg(not(target_os = "linux"))]
+    let signals = [SIGINT, SIGTERM];
     for number in signals.into_iter().filter(|number| !is_ignored(*number)) {
         let _ = signal_hook::flag::register(number, signal.clone());
     }

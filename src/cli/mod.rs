@@ -40,6 +40,7 @@ mod train;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
+use gem_live::program;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
@@ -126,7 +127,7 @@ pub(crate) fn run() -> ExitCode {
         Ok(code) => code,
         Err(failure) => {
             tracing::error!("{failure}");
-            eprintln!("gem-live: {failure}");
+            eprintln!("gem-live: {}", program::in_advice(&failure.to_string()));
             ExitCode::FAILURE
         }
     };
@@ -147,9 +148,10 @@ fn print_help(help: &clap::Error) -> ExitCode {
         // There is no place to report a failure.
         let _ = help.print();
         if let Some(path) = misplaced(help) {
+            let (program, path) = (program::command(), program::quoted(path));
             eprintln!(
-                "\n{path} is a file or folder: to play it, use gem-live --source replay:{path}; to \
-                 restore it, gem-live deblur {path} --out IMAGES"
+                "\n{path} is a file or folder: to play it, use {program} --source replay:{path}; to \
+                 restore it, {program} deblur {path} --out IMAGES"
             );
         }
         return ExitCode::from(2);
@@ -160,4 +162,20 @@ fn print_help(help: &clap::Error) -> ExitCode {
         false => print!("{}", help.render()),
     }
     output::status(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn advice_knows_every_subcommand() {
+        let arguments = Arguments::command();
+        let visible = arguments.get_subcommands().filter(|command| !command.is_hide_set());
+        for command in visible {
+            for name in std::iter::once(command.get_name()).chain(command.get_visible_aliases()) {
+                assert!(program::SUBCOMMANDS.contains(&name), "{name}");
+            }
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use super::failure::Failure;
 use gem_live::live::FrameOutput;
 use gem_live::live::serve::{DvServer, ServeAddress};
+use gem_live::program;
 #[cfg(target_os = "linux")]
 use gem_live::{camera::drivers::uvc::v4l2::VideoOutput, live::serve::VirtualCamera};
 use std::net::SocketAddr;
@@ -31,8 +32,9 @@ impl OutputArguments {
             let (events, frames) = (server.events_address(), server.frames_address());
             let source = source(events, frames);
             eprintln!(
-                "gem-live: events at {events}, restored frames at {frames}; to read both: gem-live \
-                 --source {source}"
+                "gem-live: events at {events}, restored frames at {frames}; to read both: {} \
+                 --source {source}",
+                program::command()
             );
             outputs.push(Arc::new(server));
         }

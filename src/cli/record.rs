@@ -13,6 +13,7 @@ use gem_live::formats::npz::Packing;
 use gem_live::live::{
     OpenSettings, Parts, Pipeline, Playback, RigHandle, Sources, open_with_clock, pass_through,
 };
+use gem_live::program;
 use gem_live::sequence::recorder::{RecordSettings, discard_empty};
 use gem_live::sequence::{Progress, SessionInfo, StopReason, new_sequence, recordings};
 use std::cell::Cell;
@@ -187,7 +188,7 @@ impl Record {
                     continue;
                 }
                 if !printed.contains(&notice.text) {
-                    eprintln!("gem-live: {}", notice.text);
+                    eprintln!("gem-live: {}", program::in_advice(&notice.text));
                     // Bounded: a notice whose text changes every second must not fill memory.
                     printed.truncate(REMEMBERED - 1);
                     printed.push_front(notice.text);

@@ -2,6 +2,7 @@
 //! line.
 
 use super::fact::{AlignmentStatus, Fact};
+use crate::program;
 use crate::rig::clock::SyncState;
 
 /// A fact as a name and a value.
@@ -16,9 +17,12 @@ pub fn describe(fact: &Fact) -> (&'static str, String) {
             ("outside", format!("{percent:.1} % of events, not seen by the frame camera"))
         }
         Fact::NotAligned { packets } => {
-            let why =
-                "frames or events have another size than the alignment: run gem-live align again";
-            ("not aligned", format!("{packets} packets: {why}"))
+            let text = format!(
+                "{packets} packets: frames or events have another size than the alignment: run {} \
+                 align again",
+                program::command()
+            );
+            ("not aligned", text)
         }
         Fact::Playing { frame, frames, duration_us } => {
             let seconds = *duration_us as f64 / 1e6;
@@ -53,7 +57,9 @@ fn alignment(status: AlignmentStatus) -> String {
         AlignmentStatus::Used { image, sensor, residual_px } => {
             format!("{image} and {sensor}, residual {residual_px:.2} px of the events")
         }
-        AlignmentStatus::Missing => "no: run gem-live align to align the cameras".into(),
+        AlignmentStatus::Missing => {
+            format!("no: run {} align to align the cameras", program::command())
+        }
         AlignmentStatus::Waiting => "waiting for both cameras".into(),
     }
 }

@@ -145,6 +145,48 @@ fn frames_and_events_of_two_ports_share_a_clock() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn unix_sockets_deliver_what_ports_deliver() {
+    use std::os::unix::net::{UnixListener, UnixStream};
+    let folder = tempfile::tempdir().unwrap();
+    let paths = ["events", "frames"].map(|name| folder.path().join(name));
+    let dv = Dv::parse(&format!("{},{}", paths[0].display(), paths[1].display())).unwrap();
+    let drops = Drops::default();
+    let open = || dv.open(&DeviceSelector::default(), &drops);
+    let absent = open().map(drop).unwrap_err();
+    assert!(matches!(&absent, DeviceError::NotFound(why) if why.contains("events")), "{absent}");
+
+    let list: Vec<Event> = (0..300).map(|i| event(1_000 + 100 * i, i as u16 % 48)).collect();
+    let mut sent = Writer::new(Packing::Lz4, &[stream(0, "EVTS", CAMERA)]);
+    sent.events(0, &list);
+    let mut pictures = Writer::new(Packing::Lz4, &[stream(0, "FRME", CAMERA)]);
+    pictures.frame(0, &frame(5_000, 10_000));
+    let listeners = paths.map(|path| UnixListener::bind(path).unwrap());
+    let serve = |(listener, stream): (&UnixListener, &Writer)| -> UnixStream {
+        let (mut client, _) = listener.accept().unwrap();
+        client.write_all(&stream.live()).unwrap();
+        client
+    };
+    let (device, clients) = std::thread::scope(|s| {
+        let opened = s.spawn(open);
+        let clients: Vec<_> = listeners.iter().zip([&sent, &pictures]).map(serve).collect();
+        (opened.join().unwrap(), clients)
+    });
+    let mut device = device.unwrap();
+    assert_eq!(device.identity().serial, CAMERA);
+    let has_all = |out: &[Packet]| {
+        all_events(out).len() >= 299 && out.iter().any(|p| matches!(p, Packet::Frame(_)))
+    };
+    let (packets, failed) = poll(device.as_mut(), has_all);
+    assert_eq!(failed, None);
+    let expected: Vec<i64> = list[..299].iter().map(|e| e.t_us).collect();
+    assert_eq!(all_events(&packets)[..299], expected);
+    drop(clients);
+    let (_, failed) = poll(device.as_mut(), |_| false);
+    assert!(matches!(failed, Some(DeviceError::NotFound(why)) if why.contains("ended")));
+}
+
 #[test]
 fn a_still_scene_completes_a_frame_and_a_clock_that_is_set_back_begins_an_epoch() {
     let ((events, events_port), (frames, frames_port)) = (port(), port());

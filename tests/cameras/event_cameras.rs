@@ -185,6 +185,18 @@ fn evk4_conforms() {
 }
 
 #[test]
+fn other_cameras_with_a_sensor_of_prophesee_conform() {
+    const MODELS: [&[Model]; 4] =
+        [&[Model::Evk3Hd], &[Model::SilkyEvCamHd], &[Model::SilkyEvCamVga], &[Model::Ueye]];
+    for models in MODELS {
+        let driver = move |usb: FakeUsb| {
+            Arc::new(EventCamera::with(models, Arc::new(usb))) as Arc<dyn Driver>
+        };
+        conforms(&Desk(FakeUsb::new(models[0], Format::Evt3), driver, false));
+    }
+}
+
+#[test]
 fn dvxplorer_conforms() {
     let driver =
         |usb: FakeUsb| Arc::new(EventCamera::with(DVXPLORER, Arc::new(usb))) as Arc<dyn Driver>;

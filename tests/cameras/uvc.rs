@@ -7,12 +7,13 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use crate::conformance::{Bench, conforms};
 use gem_live::camera::drivers::uvc::{
     Coding, Listed, Mode, SUPPOSED_EXPOSURE_US, Stamp, Uvc, Webcam, Webcams, choose, decode,
 };
 use gem_live::camera::{
-    CameraStream, Control, ControlError, DeviceError, DeviceSelector, DropCause, DropUnit, Drops,
-    FramePacket, FrameTiming, Packet, Status, StreamSettings, Value,
+    CameraStream, Control, ControlError, DeviceError, DeviceSelector, Driver, DropCause, DropUnit,
+    Drops, FramePacket, FrameTiming, Packet, Status, StreamSettings, Value,
 };
 use gem_live::image::{ImagePool, ImageU8, Size};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -36,6 +37,8 @@ struct World {
     broken: AtomicU32,
     silent: AtomicBool,
     modes: Mutex<Vec<Mode>>,
+    opened: AtomicU32,
+    closed: AtomicU32,
 }
 
 #[derive(Clone)]
@@ -75,6 +78,7 @@ impl Webcams for Fake {
             return Err("it sends no pictures".into());
         }
         self.0.modes.lock().unwrap().extend(wanted);
+        self.0.opened.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(Open { fake: self.clone(), mode: wanted.unwrap_or(YUYV), index }))
     }
 }
@@ -83,6 +87,12 @@ struct Open {
     fake: Fake,
     mode: Mode,
     index: u32,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.fake.0.closed.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 impl Webcam for Open {
@@ -135,6 +145,36 @@ impl Webcam for Open {
             _ => Err(ControlError::Unknown(name.into())),
         }
     }
+}
+
+impl Bench for Fake {
+    fn driver(&self) -> Arc<dyn Driver> {
+        Arc::new(Uvc::with(Arc::new(self.clone())))
+    }
+
+    fn delivers(&self) -> (bool, bool) {
+        (true, false)
+    }
+
+    fn plug(&self, present: bool) {
+        self.0.present.store(present, Ordering::SeqCst);
+    }
+
+    fn lose(&self) -> Option<(DropCause, DropUnit, u64)> {
+        self.0.broken.store(5, Ordering::SeqCst);
+        Some((DropCause::Malformed, DropUnit::Frames, 5))
+    }
+
+    fn is_closed(&self) -> bool {
+        let [opened, closed] = [&self.0.opened, &self.0.closed].map(|n| n.load(Ordering::SeqCst));
+        opened > 0 && opened == closed
+    }
+}
+
+/// The system's cameras where they are not asked through V4L2.
+#[test]
+fn system_webcams_conform() {
+    conforms(&Fake::new());
 }
 
 fn jpeg(size: Size, rgb: [u8; 3]) -> Vec<u8> {

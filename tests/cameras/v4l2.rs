@@ -236,7 +236,7 @@ fn devices_that_cannot_be_used_are_explained() {
     assert_eq!(listed[0].problem, None);
     let failure = || v4l2.open(4, None).err().unwrap();
     fake.world().busy = true;
-    assert!(failure().contains("another program"), "{}", failure());
+    assert!(failure().contains("another program uses it: close"), "{}", failure());
     fake.world().busy = false;
     assert!(v4l2.open(5, None).is_err());
     let wanted = Mode { size: Size::new(9, 9), coding: Coding::Yuyv, rate_hz: 30 };
@@ -246,6 +246,9 @@ fn devices_that_cannot_be_used_are_explained() {
     fake.world().offers = offers;
     fake.world().forbidden = true;
     assert!(failure().contains("group video"), "{}", failure());
+    let driver = driver(&fake);
+    let why = driver.open(&DeviceSelector::default(), &Drops::default()).err().unwrap().to_string();
+    assert!(why.ends_with("and log in again"), "one advice, that of the reason: {why}");
     let listed = v4l2.list().unwrap();
     assert!(listed.iter().all(|l| l.problem.as_ref().unwrap().contains("group video")));
     fake.world().present = false;

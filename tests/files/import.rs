@@ -25,6 +25,8 @@ const EXPOSURE_US: i64 = 12_000;
 /// Runs the program. Returns what it printed, as an error if it failed.
 fn run(arguments: &[&str], folder: &Path) -> Result<String, String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gem-live"));
+    // As if not started by cargo: the program then advises its own path.
+    command.env_remove("CARGO").env_remove("CARGO_MANIFEST_DIR");
     let output = command.args(arguments).current_dir(folder).output().unwrap();
     let text = |b: &[u8]| String::from_utf8_lossy(b).into_owned();
     let printed = text(&output.stdout) + &text(&output.stderr);

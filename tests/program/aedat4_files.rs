@@ -13,6 +13,9 @@ fn gem_live(arguments: &[&str], folder: &Path) -> (Output, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
         .args(arguments)
         .current_dir(folder)
+        // As if not started by cargo: the program then advises its own path.
+        .env_remove("CARGO")
+        .env_remove("CARGO_MANIFEST_DIR")
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

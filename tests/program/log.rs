@@ -137,6 +137,7 @@ fn a_bundle_has_versions_devices_settings_and_logs_without_names() {
         }
     }
     assert!(bundle[0].1.contains(env!("CARGO_PKG_VERSION")));
+    assert_eq!(bundle[0].1.contains("wgpu"), cfg!(feature = "wgpu"), "{}", bundle[0].1);
     assert!(bundle[1].1.contains("processor:"));
     assert!(bundle[2].1.contains("\"wipe\"") && bundle[2].1.contains("3.0"));
     assert!(bundle[3].1.contains("ERROR"), "{}", bundle[3].1);

@@ -24,6 +24,7 @@ mod files;
 #[cfg(feature = "wgpu")]
 mod gpu_check_wgpu;
 mod host;
+mod linked;
 mod loader;
 mod log;
 mod train_kill;

@@ -50,8 +50,7 @@ pub(super) fn write(path: &Path, devices: &str) -> Result<(), Failure> {
 fn versions() -> String {
     let features = [
         ("app", cfg!(feature = "app")),
-        ("genicam", cfg!(feature = "genicam")),
-        ("uvc", cfg!(feature = "uvc")),
+        ("wgpu", cfg!(feature = "wgpu")),
         ("train-cuda", cfg!(feature = "train-cuda")),
         ("train-burn", cfg!(feature = "train-burn")),
     ];

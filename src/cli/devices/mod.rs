@@ -9,6 +9,7 @@ use super::logging;
 use gem_live::camera::host_check::UDEV_RULE;
 use gem_live::engine::cpu::Isa;
 use gem_live::engine::cuda;
+use gem_live::program;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -37,7 +38,7 @@ impl Devices {
             return Ok(ExitCode::SUCCESS);
         }
         let report = cameras::report() + &cards() + &graphics() + &computer();
-        print!("{report}");
+        print!("{}", program::in_advice(&report));
         if let Some(path) = &self.bundle {
             bundle::write(path, &report)?;
             println!("written: {}", path.display());

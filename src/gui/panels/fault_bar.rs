@@ -3,6 +3,7 @@
 use crate::gui::action::Action;
 use crate::gui::session::Session;
 use crate::gui::theme;
+use crate::program;
 use eframe::egui::{self, RichText, Ui};
 
 /// The lines below the top bar.
@@ -22,7 +23,7 @@ impl FaultBar {
                         actions.push(Action::DismissFault(part));
                     }
                     ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                        let text = RichText::new(text).color(theme::WARNING);
+                        let text = RichText::new(program::in_advice(&text)).color(theme::WARNING);
                         ui.add(egui::Label::new(text).wrap());
                     });
                 });

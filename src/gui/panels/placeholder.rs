@@ -5,6 +5,7 @@ use crate::gui::action::Action;
 use crate::gui::session::Session;
 use crate::gui::source_kinds::short_name;
 use crate::gui::{describe, theme, widgets};
+use crate::program;
 use eframe::egui::{self, RichText};
 use std::time::Duration;
 
@@ -82,7 +83,8 @@ impl Placeholder {
                     ui.add_space(4.0);
                     ui.set_max_width(640.0);
                     for why in faults {
-                        ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
+                        let why = RichText::new(program::in_advice(&why)).color(theme::WARNING);
+                        ui.add(egui::Label::new(why).wrap());
                     }
                     ui.add_space(10.0);
                     if widgets::primary_button(ui, true, "Choose another source").clicked() {

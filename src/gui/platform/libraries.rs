@@ -3,6 +3,7 @@
 use super::Display;
 
 /// A shared library and the packages that hold it.
+#[cfg(any(target_os = "linux", test))]
 struct Library {
     file: &'static str,
     debian: &'static str,
@@ -20,8 +21,8 @@ const fn library(
     Library { file, debian, fedora, arch }
 }
 
-#[cfg(any(target_os = "linux", test))]
 /// Keyboard layouts.
+#[cfg(any(target_os = "linux", test))]
 const KEYBOARD: Library =
     library("libxkbcommon.so.0", "libxkbcommon0", "libxkbcommon", "libxkbcommon");
 
@@ -31,8 +32,8 @@ const WAYLAND: [Library; 2] = [
     KEYBOARD,
 ];
 
-#[cfg(any(target_os = "linux", test))]
 /// What winit opens on X11, and the packages as of 2026.
+#[cfg(any(target_os = "linux", test))]
 const X11: [Library; 7] = [
     library("libX11.so.6", "libx11-6", "libX11", "libx11"),
     library("libX11-xcb.so.1", "libx11-xcb1", "libX11-xcb", "libx11"),
@@ -45,21 +46,22 @@ const X11: [Library; 7] = [
 
 /// The libraries that are missing for a window on this display, as one line that names their
 /// packages; none if all are there.
+#[cfg(target_os = "linux")]
 pub(in crate::gui) fn missing(display: Display) -> Option<String> {
-    missing_of(needed(display), is_installed)
-}
-
-fn needed(display: Display) -> &'static [Library] {
-    match display {
-        #[cfg(not(target_os = "linux"))]
-        Display::System => &[],
-        #[cfg(target_os = "linux")]
+    let needed: &[Library] = match display {
         Display::Wayland => &WAYLAND,
-        #[cfg(target_os = "linux")]
         Display::X11 { .. } => &X11,
-    }
+    };
+    missing_of(needed, is_installed)
 }
 
+/// The window needs no other libraries than those of the system.
+#[cfg(not(target_os = "linux"))]
+pub(in crate::gui) fn missing(_: Display) -> Option<String> {
+    None
+}
+
+#[cfg(any(target_os = "linux", test))]
 fn missing_of(needed: &[Library], installed: impl Fn(&str) -> bool) -> Option<String> {
     let missing: Vec<&Library> = needed.iter().filter(|l| !installed(l.file)).collect();
     if missing.is_empty() {
@@ -82,6 +84,11 @@ fn missing_of(needed: &[Library], installed: impl Fn(&str) -> bool) -> Option<St
 
 /// What to install where neither Vulkan nor OpenGL works, as one line.
 pub(in crate::gui) fn graphics_driver() -> String {
+    if !cfg!(target_os = "linux") {
+        return "the window needs a graphics driver for DirectX 12, Metal, Vulkan or OpenGL, and there \
+                is none: install the one of the graphics card's maker"
+            .to_owned();
+    }
     "the window needs a graphics driver for Vulkan or OpenGL, and there is none; Mesa has one for \
      every computer: apt install libvulkan1 mesa-vulkan-drivers libegl1 (Debian, Ubuntu), dnf \
      install vulkan-loader mesa-vulkan-drivers mesa-libEGL (Fedora) or pacman -S \
@@ -90,6 +97,7 @@ pub(in crate::gui) fn graphics_driver() -> String {
 }
 
 /// Whether the dynamic linker finds a library.
+#[cfg(any(target_os = "linux", test))]
 fn is_installed(file: &str) -> bool {
     // SAFETY: these are the libraries that the window opens a moment later in the same way; their
     // initialisers have no preconditions.

@@ -1,6 +1,7 @@
 //! A message that is shown for a few seconds: what was done, or why it failed.
 
 use crate::gui::theme;
+use crate::program;
 use eframe::egui::{self, Align2, Color32, RichText};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -51,7 +52,8 @@ impl Toast {
     /// Shows `text` in place of the current message.
     pub(crate) fn notify(&mut self, kind: ToastKind, text: impl Into<String>) {
         let since = (kind != ToastKind::Welcome).then(Instant::now);
-        self.shown = Some(Shown { kind, text: text.into(), since });
+        let text = program::in_advice(&text.into()).into_owned();
+        self.shown = Some(Shown { kind, text, since });
     }
 
     /// Sender for messages from another thread.

@@ -24,6 +24,7 @@ pub use port::{Buffer, Bus, Format, OpenSettings, Orientation, Port, Setting};
 
 use crate::camera::split::StreamKind;
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops};
+use crate::program;
 use camera::{Camera, Parts};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -89,8 +90,9 @@ impl Driver for EventCamera {
         let names: Vec<&str> = self.models.iter().map(|model| model.name()).collect();
         let names = names.join(" or ");
         Err(DeviceError::NotFound(format!(
-            "no {names}{serial} is connected: plug it into a USB 3 port; `gem-live devices` lists what \
-             is there"
+            "no {names}{serial} is connected: plug it into a USB 3 port; `{} devices` lists what is \
+             there",
+            program::command()
         )))
     }
 }

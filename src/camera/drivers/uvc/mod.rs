@@ -117,9 +117,7 @@ impl Driver for Uvc {
         }
         let which = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
         Err(DeviceError::NotFound(match why {
-            Some(why) => {
-                format!("the web camera cannot be used ({why}): close other programs that use it")
-            }
+            Some(why) => format!("the web camera cannot be used: {why}"),
             None => format!("web camera{which} not found: plug it in"),
         }))
     }

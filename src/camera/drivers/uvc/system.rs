@@ -9,6 +9,7 @@ use nokhwa::utils::{
     ApiBackend, CameraFormat, CameraIndex, FrameFormat, RequestedFormat, RequestedFormatType,
     Resolution,
 };
+use std::sync::Once;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Supported formats.
@@ -32,8 +33,9 @@ impl Webcams for System {
     }
 
     fn open(&self, index: u32, wanted: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
+        check_permission()?;
         let any = RequestedFormat::with_formats(RequestedFormatType::None, CODINGS);
-        let message = |e: nokhwa::NokhwaError| e.to_string();
+        let message = |e: nokhwa::NokhwaError| format!("{e}: close other programs that use it");
         let mut camera = Camera::new(CameraIndex::Index(index), any).map_err(message)?;
         let modes = modes(&mut camera);
         let mode = wanted.or_else(|| choose(&modes));
@@ -50,6 +52,20 @@ impl Webcams for System {
             .ok_or("it sends images in an unsupported format")?;
         Ok(Box::new(Open { camera, mode }))
     }
+}
+
+/// macOS asks the user whether this program may use cameras; without the permission no image arrives.
+/// It is asked once, and the answer is seen when the camera is next opened. Windows always permits it
+/// here, and fails to open the camera if its settings forbid it.
+fn check_permission() -> Result<(), String> {
+    static ASKED: Once = Once::new();
+    if nokhwa::nokhwa_check() {
+        return Ok(());
+    }
+    ASKED.call_once(|| nokhwa::nokhwa_initialize(|_| ()));
+    Err("macOS has not permitted cameras yet: answer its question, or switch the camera on for this \
+         program, or for the terminal that it runs in, in System Settings, Privacy & Security, Camera"
+        .to_owned())
 }
 
 fn frame_format(coding: Coding) -> Option<FrameFormat> {

@@ -103,7 +103,7 @@ impl Webcams for V4l2 {
         };
         let (format, mode) = modes::select(node.as_ref(), driver_mode)?;
         let stream = Stream::start(node).map_err(|e| match e.kind() {
-            io::ErrorKind::ResourceBusy => "another program uses it".to_owned(),
+            io::ErrorKind::ResourceBusy => "another program uses it: close that program".to_owned(),
             _ => format!("its stream cannot be started ({e}): use a USB port of its own"),
         })?;
         let mark = match (stream.has_timestamps(), stream.marks_start()) {

@@ -154,7 +154,7 @@ pub(super) fn select(
         ..Zeroable::zeroed()
     };
     call(node, Request::SetFormat, &mut format).map_err(|e| match e.kind() {
-        io::ErrorKind::ResourceBusy => "another program uses it".to_owned(),
+        io::ErrorKind::ResourceBusy => "another program uses it: close that program".to_owned(),
         _ => format!("its format cannot be set: {e}"),
     })?;
     let coding = coding(format.pixelformat).ok_or("it sends images in an unsupported format")?;
