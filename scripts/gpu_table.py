@@ -87,13 +87,13 @@ def compare(row, torch, times):
         row[f"{name}_ratio"] = None if isinstance(ms, str) else ms / row["card_ms"]
 
 
-def pytorch_times(row, torch, stored):
+def pytorch_times(row, torch, stored, golden):
     """PyTorch's times at a row's size, measured if they are not stored; None without PyTorch."""
     key = f"{row['image']}/{row['sensor']}"
     times = json.loads(stored.read_text()) if stored and stored.exists() else {}
     if key not in times and torch:
         module, on, _ = torch
-        times[key] = module.measure(row["network_image"], row["network_sensor"], on)
+        times[key] = module.measure(golden, row["network_image"], row["network_sensor"], on)
         if stored:
             stored.write_text(json.dumps(times))
     return times.get(key)
@@ -175,7 +175,7 @@ def single_kernels(row, ceilings):
             *table(["kernel", "part", "ms", "floor", "times the floor"], lines)]
 
 
-def section(report, torch, stored):
+def section(report, torch, stored, golden):
     """The section of BENCHMARKS.md for this GPU, as lines."""
     rows, today = report["sizes"], datetime.date.today()
     lines = [f"## On a card: {report['card']}, {today}", ""]
@@ -203,7 +203,7 @@ def section(report, torch, stored):
     if not rows:
         return lines + through_wgpu
     for i, row in enumerate(rows):
-        compare(row, torch, pytorch_times(row, torch, stored) if i == 0 else None)
+        compare(row, torch, pytorch_times(row, torch, stored, golden) if i == 0 else None)
     lines += whole_network(rows)
     lines += ["", "Ratios are relative to the time on the card: PyTorch's inputs and outputs stay there too."]
     lines += aims(rows) + parts(rows, ceilings)
@@ -245,7 +245,7 @@ def main():
     torch, why, status = None, None, 0
     if not args.no_pytorch:
         torch, why, status = pytorch(report["device"], args.golden)
-    text = "\n".join(section(report, torch, args.pytorch)) + "\n"
+    text = "\n".join(section(report, torch, args.pytorch, args.golden)) + "\n"
     print(text)
     if args.out:
         args.out.write_text(text)
