@@ -157,6 +157,10 @@ fn sweep_gpu_check_runs_to_its_end_and_its_table_has_every_column() {
         output_text.contains("CUDA device 0: stand-in")
             && output_text.contains("all checks ran and passed")
     );
+    for kind in ["counts", "prior"] {
+        let compared = format!("{kind}, Half, events 17x16 mirrored to 24x21: ");
+        assert!(output_text.contains(&compared), "{compared}");
+    }
 
     let calls = std::fs::read_to_string(packed.at("bin/sanitizer.log")).unwrap();
     let program = packed.at("pack/gem-live");
