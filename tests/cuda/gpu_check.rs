@@ -221,6 +221,22 @@ fn sweep_gpu_check_runs_to_its_end_and_its_table_has_every_column() {
 
 #[test]
 #[ignore = "sweep; CI runs it"]
+fn sweep_a_process_loads_the_kernels_once() {
+    let Some(driver) = stand_in() else { return };
+    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(["gpu-check", "--small", "--quick"])
+        .env("LD_LIBRARY_PATH", driver)
+        .env("CUDA_STANDIN_COUNT", "1")
+        .output()
+        .unwrap();
+    let output_text = text_of(&output);
+    assert!(output.status.success(), "{output_text}");
+    // Machine code, which the stand-in refuses, and then PTX.
+    assert!(output_text.contains("stand-in: 2 cuModuleLoadData"), "{output_text}");
+}
+
+#[test]
+#[ignore = "sweep; CI runs it"]
 fn sweep_a_sanitizer_that_cannot_run_and_a_step_that_hangs_are_reported() {
     let Some(packed) = packed() else { return };
     std::fs::create_dir(packed.at("bin")).unwrap();
