@@ -171,7 +171,7 @@ def single_kernels(row, ceilings):
         else:
             line += [NOT_RUN] * 2
         lines.append(line)
-    return ["", f"Kernels at {row['image']}, each launched alone:",
+    return ["", f"Kernels at {row['image']}, each alone, up to ten launches in a row:",
             *table(["kernel", "part", "ms", "floor", "times the floor"], lines)]
 
 
