@@ -45,8 +45,9 @@ use plan::{Plan, Shape};
 use session::{Input, Session, Work};
 use std::collections::VecDeque;
 
-/// Events that a plan has space for at first; more than any MS-RBD frame has.
-const FIRST_EVENTS: usize = 1 << 18;
+/// Events that a plan has space for at first, four times as many as any MS-RBD frame has: more take
+/// another plan.
+const FIRST_EVENTS: usize = 1 << 20;
 
 /// The network on a graphics device.
 pub struct WgpuEngine {
