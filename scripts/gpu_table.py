@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes the section of BENCHMARKS.md from the results of gpu-check and PyTorch on the same GPU:
 
-    gpu_table.py REPORT.json... --golden FOLDER [--out OUTPUT.md] [--pytorch TIMES.json | --no-pytorch]
+    gpu_table.py REPORT.json... --golden FOLDER [--out OUTPUT.md] [--pytorch TIMES.json] [--no-pytorch]
     gpu_table.py --floors REPORT.json TFLOPS GB_PER_S
 
 Several reports of one GPU are joined. PyTorch is timed at the first size of the first report alone,
-because its compilations take minutes; --pytorch keeps the times between runs.
+because its compilations take minutes; --pytorch keeps the times between runs, and with --no-pytorch only
+those that were kept are shown.
 The second form computes lower bounds for a GPU of the given speed, from the operation counts of
 `gem-live gpu-check --plan-only`; nothing is measured.
 Without PyTorch, or without a GPU that it can use, the columns that need it contain "not run" and the
@@ -88,14 +89,19 @@ def compare(row, torch, times):
 
 
 def pytorch_times(row, torch, stored, golden):
-    """PyTorch's times at a row's size, measured if they are not stored; None without PyTorch."""
+    """PyTorch's times at a row's size, measured if they are not stored, as far as they are known; None
+    without PyTorch."""
     key = f"{row['image']}/{row['sensor']}"
     times = json.loads(stored.read_text()) if stored and stored.exists() else {}
-    if key not in times and torch:
-        module, on, _ = torch
-        times[key] = module.measure(golden, row["network_image"], row["network_sensor"], on)
+
+    def keep(*known):
+        times[key] = [*known, NOT_RUN, NOT_RUN][:3]
         if stored:
             stored.write_text(json.dumps(times))
+
+    if torch and NOT_RUN in times.get(key, [NOT_RUN]):
+        module, on, _ = torch
+        keep(*module.measure(golden, row["network_image"], row["network_sensor"], on, keep))
     return times.get(key)
 
 
@@ -236,7 +242,7 @@ def main():
     parser.add_argument("--golden", required=True, type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--pytorch", type=pathlib.Path)
-    parser.add_argument("--no-pytorch", action="store_true", help="leave the columns that need it empty")
+    parser.add_argument("--no-pytorch", action="store_true", help="do not run it: only kept times are shown")
     args = parser.parse_args()
     report, *others = [json.loads(path.read_text()) for path in args.reports]
     for other in others:
