@@ -303,6 +303,14 @@ fn sweep_a_kernel_that_never_ends_and_a_variant_stay_within_the_budget() {
     let whole = rows(&table, &["image", "events", "one instant, host to host"]);
     assert_eq!(whole[0][10..], ["not run"; 5]);
     assert!(packed.at("pack/kernels/san_80.ptx.gz").exists());
+
+    // Without PyTorch the table is complete, and what follows it runs.
+    let options = ["--size", "16x16", "--no-pytorch"];
+    let (status, output_text) = packed.gpu_check_with(path, &options, &[]);
+    println!("{output_text}");
+    assert_eq!(status, Some(4));
+    assert!(!output_text.contains("PyTorch cannot be used"));
+    assert!(output_text.contains("NOT RUN: memcheck and racecheck"));
 }
 
 #[test]
