@@ -361,4 +361,25 @@ fn sweep_gpu_check_reports_what_is_wrong_and_what_it_could_not_run() {
         assert_eq!(table.status.code(), Some(status), "{output_text}");
         assert!(output_text.contains(why) && output_text.contains("| not run |"), "{output_text}");
     }
+    // PyTorch ends while it compiles: what it had measured is in the table all the same.
+    let ends =
+        SAN_TORCH.replace("return 1e7, 'failed: no compiler', 'weights'", "raise SystemExit(9)");
+    std::fs::write(packed.at("pack/scripts/san_torch.py"), ends).unwrap();
+    let table = |more: &[&str]| {
+        let output = Command::new("python3")
+            .arg(packed.at("pack/scripts/gpu_table.py"))
+            .arg(packed.at("out/gpu-check.json"))
+            .arg("--golden")
+            .arg(packed.at("pack/golden"))
+            .arg("--pytorch")
+            .arg(packed.at("times.json"))
+            .args(more)
+            .output()
+            .unwrap();
+        (output.status.code(), text_of(&output))
+    };
+    assert_eq!(table(&[]).0, Some(9));
+    let (status, output_text) = table(&["--no-pytorch"]);
+    assert_eq!(status, Some(0), "{output_text}");
+    assert!(output_text.contains("| 10000000.00 |"), "{output_text}");
 }
