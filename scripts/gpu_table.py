@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Writes the section of BENCHMARKS.md from the results of gpu-check and PyTorch on the same GPU:
 
-    gpu_table.py REPORT.json... --golden FOLDER [--out OUTPUT.md] [--pytorch TIMES.json | --no-pytorch]
+    gpu_table.py REPORT.json... --golden FOLDER [--out OUTPUT.md] [--pytorch TIMES.json] [--no-pytorch]
     gpu_table.py --floors REPORT.json TFLOPS GB_PER_S
 
 Several reports of one GPU are joined. PyTorch is timed at the first size of the first report alone,
-because its compilations take minutes; --pytorch keeps the times between runs.
+because its compilations take minutes; --pytorch keeps the times between runs, and with --no-pytorch only
+those that were kept are shown.
 The second form computes lower bounds for a GPU of the given speed, from the operation counts of
 `gem-live gpu-check --plan-only`; nothing is measured.
 Without PyTorch, or without a GPU that it can use, the columns that need it contain "not run" and the
@@ -87,15 +88,20 @@ def compare(row, torch, times):
         row[f"{name}_ratio"] = None if isinstance(ms, str) else ms / row["card_ms"]
 
 
-def pytorch_times(row, torch, stored):
-    """PyTorch's times at a row's size, measured if they are not stored; None without PyTorch."""
+def pytorch_times(row, torch, stored, golden):
+    """PyTorch's times at a row's size, measured if they are not stored, as far as they are known; None
+    without PyTorch."""
     key = f"{row['image']}/{row['sensor']}"
     times = json.loads(stored.read_text()) if stored and stored.exists() else {}
-    if key not in times and torch:
-        module, on, _ = torch
-        times[key] = module.measure(row["network_image"], row["network_sensor"], on)
+
+    def keep(*known):
+        times[key] = [*known, NOT_RUN, NOT_RUN][:3]
         if stored:
             stored.write_text(json.dumps(times))
+
+    if torch and NOT_RUN in times.get(key, [NOT_RUN]):
+        module, on, _ = torch
+        keep(*module.measure(golden, row["network_image"], row["network_sensor"], on, keep))
     return times.get(key)
 
 
@@ -171,11 +177,11 @@ def single_kernels(row, ceilings):
         else:
             line += [NOT_RUN] * 2
         lines.append(line)
-    return ["", f"Kernels at {row['image']}, each launched alone:",
+    return ["", f"Kernels at {row['image']}, each alone, up to ten launches in a row:",
             *table(["kernel", "part", "ms", "floor", "times the floor"], lines)]
 
 
-def section(report, torch, stored):
+def section(report, torch, stored, golden):
     """The section of BENCHMARKS.md for this GPU, as lines."""
     rows, today = report["sizes"], datetime.date.today()
     lines = [f"## On a card: {report['card']}, {today}", ""]
@@ -203,7 +209,7 @@ def section(report, torch, stored):
     if not rows:
         return lines + through_wgpu
     for i, row in enumerate(rows):
-        compare(row, torch, pytorch_times(row, torch, stored) if i == 0 else None)
+        compare(row, torch, pytorch_times(row, torch, stored, golden) if i == 0 else None)
     lines += whole_network(rows)
     lines += ["", "Ratios are relative to the time on the card: PyTorch's inputs and outputs stay there too."]
     lines += aims(rows) + parts(rows, ceilings)
@@ -236,7 +242,7 @@ def main():
     parser.add_argument("--golden", required=True, type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--pytorch", type=pathlib.Path)
-    parser.add_argument("--no-pytorch", action="store_true", help="leave the columns that need it empty")
+    parser.add_argument("--no-pytorch", action="store_true", help="do not run it: only kept times are shown")
     args = parser.parse_args()
     report, *others = [json.loads(path.read_text()) for path in args.reports]
     for other in others:
@@ -245,7 +251,7 @@ def main():
     torch, why, status = None, None, 0
     if not args.no_pytorch:
         torch, why, status = pytorch(report["device"], args.golden)
-    text = "\n".join(section(report, torch, args.pytorch)) + "\n"
+    text = "\n".join(section(report, torch, args.pytorch, args.golden)) + "\n"
     print(text)
     if args.out:
         args.out.write_text(text)

@@ -88,10 +88,12 @@ def ceilings(on, repeats=10):
     return products, 2 * b.numel() * 4 / (median_ms(lambda: c.copy_(b), repeats, on) / 1e3)
 
 
-def measure(image, sensor, on, repeats=10):
-    """Milliseconds with inputs and outputs on the device: eager in single precision as published
-    (PyTorch's defaults), and torch.compile in half precision, each as a number or as text with the
-    reason of a failure; and how half precision was selected."""
+def measure(folder, image, sensor, on, keep, repeats=10):
+    """Milliseconds with the published weights in `folder`, inputs and outputs on the device: eager in
+    single precision as published (PyTorch's defaults), and torch.compile in half precision, each as a
+    number or as text with the reason of a failure; and how half precision was selected. `keep` gets the
+    first of them at once: compiling takes minutes, and may not end. The deformable convolutions take
+    longer the further their offsets reach, so the weights are those that GEM Live is measured with."""
     torch.manual_seed(0)
     event = torch.randint(0, 3, (1, 96, sensor[1], sensor[0]), device=on).float()
     blur = torch.rand(1, 3, image[1], image[0], device=on)
@@ -107,12 +109,13 @@ def measure(image, sensor, on, repeats=10):
             if on.type == "cuda":
                 torch.cuda.empty_cache()
 
-    model = San().to(on).eval()
+    model = published(folder, on)
     eager = attempt(lambda: model(event, blur))
+    keep(eager)
     kind = "weights"
     # Compile every size separately: dynamic shapes would be slower.
     torch._dynamo.reset()
-    halved = torch.compile(San().to(on).eval().half(), dynamic=False)
+    halved = torch.compile(published(folder, on).half(), dynamic=False)
     inputs = event.half(), blur.half()
     half = attempt(lambda: halved(*inputs))
     if isinstance(half, str):

@@ -13,6 +13,7 @@
 // then lets the streams go on in random order, as far as events allow: copies read and write as
 // late as they may, so that what is missing between streams gives wrong numbers.
 // CUDA_STANDIN_HANG=k makes the k-th kernel that runs never end.
+// CUDA_STANDIN_IDLE=1 runs no kernel and copies nothing: the time that is left is the host's own part.
 // CUDA_STANDIN_POOLS=1 offers memory that is allocated and freed in a stream's order.
 #include <algorithm>
 #include <atomic>
@@ -61,6 +62,8 @@ int number(const char* variable, int otherwise) {
     return text ? atoi(text) : otherwise;
 }
 
+const bool idle = number("CUDA_STANDIN_IDLE", 0);
+
 std::atomic<int> lost{SUCCESS};
 
 // How often each call was used, printed when the process ends; never freed, since threads may
@@ -98,6 +101,7 @@ struct Launch {
     std::vector<char> arguments;
     uint3 grid, block;
     void run() const {
+        if (idle) return;
         static std::atomic<int> runs{0};
         if (++runs == number("CUDA_STANDIN_HANG", 0))
             for (;;) std::this_thread::sleep_for(std::chrono::seconds(1));
@@ -116,8 +120,8 @@ struct Step {
     Fill fill;
     Launch launch;
     void run() const {
-        if (fill.bytes) memset(reinterpret_cast<void*>(fill.at), fill.value, fill.bytes);
-        else launch.run();
+        if (!fill.bytes) launch.run();
+        else if (!idle) memset(reinterpret_cast<void*>(fill.at), fill.value, fill.bytes);
     }
 };
 // Steps of a captured graph, each with the numbers of those that it follows. Whatever is not ordered
@@ -233,7 +237,7 @@ void nothing_pending() {
 
 void copy(void* to, const void* from, size_t bytes, Address on_device) {
     if (!owns(on_device, bytes)) misused("a copy outside of the card's memory");
-    memcpy(to, from, bytes);
+    if (!idle) memcpy(to, from, bytes);
 }
 
 // Bytes of a kernel's only parameter, as the PTX declares it; 0 where the kernel is missing.

@@ -130,21 +130,64 @@ mod with_wgpu {
             return Err("this computer has no graphics device with a driver".into());
         }
         let found = adapters()?;
-        let Some(best) = found.iter().find(|a| a.kind != DeviceKind::Software) else {
-            return Err("wgpu finds only software devices".into());
-        };
-        let mut engine = make(weights, best, shared).map_err(|e| e.to_string())?;
-        let name = engine.name().to_owned();
-        let device = duration(&mut engine).map_err(|e| e.to_string())?;
-        let cpu = CpuEngine::new(weights, threads)
-            .and_then(|mut cpu| duration(&mut cpu))
-            .map_err(|e| e.to_string())?;
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        let times = format!("{:.1} ms at {IMAGE}, the CPU {:.1} ms", ms(device), ms(cpu));
-        if device >= cpu {
-            return Err(format!("{name} is slower: {times}"));
+        let graphics = found.iter().filter(|a| a.kind != DeviceKind::Software);
+        let mut cpu_time = None;
+        first_suitable(graphics.map(|one| (one.name.as_str(), one)), |one| {
+            let unusable = |error: EngineError| Unsuitable::Unusable(error.to_string());
+            let mut engine = make(weights, one, shared).map_err(unusable)?;
+            let name = engine.name().to_owned();
+            let device = duration(&mut engine).map_err(unusable)?;
+            let cpu = match cpu_time {
+                Some(time) => time,
+                None => {
+                    let engine = CpuEngine::new(weights, threads);
+                    let time = engine.and_then(|mut cpu| duration(&mut cpu)).map_err(unusable)?;
+                    *cpu_time.insert(time)
+                }
+            };
+            let ms = |time: Duration| time.as_secs_f64() * 1e3;
+            let times = format!("{:.1} ms at {IMAGE}, the CPU {:.1} ms", ms(device), ms(cpu));
+            if device >= cpu {
+                return Err(Unsuitable::Slower(format!("{name} is slower: {times}")));
+            }
+            Ok(Opened { engine: Box::new(engine), reason: format!("{name} ({times})") })
+        })
+    }
+
+    /// Why a device is not selected.
+    enum Unsuitable {
+        /// It fails, at least through this interface.
+        Unusable(String),
+        /// It is slower than the CPU.
+        Slower(String),
+    }
+
+    /// What `attempt` makes of the first device for which it succeeds, or why it succeeds for none.
+    /// Devices have names such as `AMD Radeon 780M (Vulkan)`; one that is slower is not tried through
+    /// another interface.
+    fn first_suitable<'a, D, T>(
+        devices: impl Iterator<Item = (&'a str, D)>,
+        mut attempt: impl FnMut(D) -> Result<T, Unsuitable>,
+    ) -> Result<T, String> {
+        let (mut slower, mut reasons) = (Vec::new(), Vec::new());
+        for (name, device) in devices {
+            let name = name.rsplit_once(" (").map_or(name, |(name, _)| name);
+            if slower.contains(&name) {
+                continue;
+            }
+            match attempt(device) {
+                Ok(suitable) => return Ok(suitable),
+                Err(Unsuitable::Unusable(why)) => reasons.push(why),
+                Err(Unsuitable::Slower(why)) => {
+                    slower.push(name);
+                    reasons.push(why);
+                }
+            }
         }
-        Ok(Opened { engine: Box::new(engine), reason: format!("{name} ({times})") })
+        if reasons.is_empty() {
+            return Err("wgpu finds only software devices".into());
+        }
+        Err(reasons.join("; "))
     }
 
     /// Whether it is worth asking the drivers, which takes a tenth of a second, and more memory
@@ -176,5 +219,41 @@ mod with_wgpu {
             best = best.min(start.elapsed());
         }
         Ok(best)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        type Outcome = fn() -> Option<Unsuitable>;
+
+        /// The devices that were tried, and the outcome.
+        fn tried(devices: &[(&'static str, Outcome)]) -> (String, String) {
+            let mut tried = Vec::new();
+            let all = devices.iter().map(|(name, outcome)| (*name, (*name, outcome)));
+            let outcome = first_suitable(all, |(name, outcome)| {
+                tried.push(name);
+                outcome().map_or(Ok(name), Err)
+            });
+            (tried.join(", "), outcome.map_or_else(|why| why, str::to_owned))
+        }
+
+        #[test]
+        fn a_device_that_fails_or_is_slower_does_not_hide_the_next_one() {
+            let fails: Outcome = || Some(Unsuitable::Unusable("fails".into()));
+            let slow: Outcome = || Some(Unsuitable::Slower("slow".into()));
+            let works: Outcome = || None;
+            let [large, small, again] = ["L (Vulkan)", "S (Vulkan)", "L (DirectX 12)"];
+            let text = |(a, b): (&str, &str)| (a.to_owned(), b.to_owned());
+            // Through another interface it may work.
+            let found = tried(&[(large, fails), (again, works)]);
+            assert_eq!(found, text(("L (Vulkan), L (DirectX 12)", again)));
+            // But it is not faster.
+            let found = tried(&[(large, slow), (again, works), (small, works)]);
+            assert_eq!(found, text(("L (Vulkan), S (Vulkan)", small)));
+            let found = tried(&[(large, slow), (small, fails)]);
+            assert_eq!(found, text(("L (Vulkan), S (Vulkan)", "slow; fails")));
+            assert_eq!(tried(&[]), text(("", "wgpu finds only software devices")));
+        }
     }
 }

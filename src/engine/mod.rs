@@ -163,6 +163,11 @@ pub trait Engine: Send {
         1.0
     }
 
+    /// Whether another size of image or events takes the engine time to prepare memory and work.
+    fn prepares_sizes(&self) -> bool {
+        false
+    }
+
     /// The asynchronous interface, if the engine supports several exposures in flight. While
     /// exposures are in flight, the other methods fail.
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {

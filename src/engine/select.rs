@@ -266,6 +266,10 @@ impl Engine for Failover {
         self.attempt(|engine| engine.restore_borrowed(blur, events, form, take))
     }
 
+    fn prepares_sizes(&self) -> bool {
+        self.engine.prepares_sizes()
+    }
+
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
         self.engine.queue().is_some().then_some(self as &mut dyn AsyncEngine)
     }

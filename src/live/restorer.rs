@@ -202,7 +202,7 @@ pub enum Sparse {
     Off,
     /// Yes, on any engine.
     On,
-    /// On the CPU only: a GPU would have to prepare itself for every new size of a part.
+    /// On the CPU only: a GPU overlaps exposures instead, and pictures can stay on it.
     Auto,
 }
 

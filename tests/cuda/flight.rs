@@ -1,8 +1,10 @@
 //! Several exposures in flight, and pixels instead of numbers.
 
+use crate::psnr;
 use crate::scene::{EXPOSURE, Scene, weights};
 use crate::stand_in::on_stand_in;
 use gem_live::Deblurrer;
+use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, Precision, devices};
 use gem_live::engine::{AsyncEngine, Blurry, Engine, Image, OutputFormat, OutputRef, Restored};
 use gem_live::event::Event;
@@ -49,6 +51,11 @@ fn pictures_that_were_dropped_are_used_again() {
 #[test]
 fn an_image_sent_in_eight_bits_gives_what_its_numbers_give() {
     on_stand_in("flight::case_eight_bits", &[("CUDA_STANDIN_STREAMS", "1")]);
+}
+
+#[test]
+fn more_events_than_there_was_space_for_are_counted_all_the_same() {
+    on_stand_in("flight::case_many_events", &[("CUDA_STANDIN_STREAMS", "1")]);
 }
 
 fn engine() -> CudaEngine {
@@ -122,6 +129,34 @@ fn case_flight() {
         check(queue, want, jobs[i].2);
     }
     assert!(queue.collect(&mut |_| ()).is_err(), "there is nothing left");
+}
+
+#[test]
+#[ignore = "runs on the stand-in"]
+fn case_many_events() {
+    let mut cuda = engine();
+    let mut cpu = CpuEngine::new(&weights(3), 0).unwrap();
+    let (few, mut many) = (scene(30), scene(31));
+    many.events = many.events.repeat(30);
+    assert!(many.events.len() > 1 << 18);
+    let targets = [TimeRange::instant(EXPOSURE.at(0.4))];
+    let want = [&few, &many].map(|scene| scene.restore(&mut cpu, &targets));
+    let queue = cuda.queue().unwrap();
+    // Space is made while another exposure is in flight; afterwards it is there.
+    for _ in 0..2 {
+        for scene in [&few, &many] {
+            assert!(submit(queue, scene, &targets, OutputFormat::F32));
+        }
+        for want in &want {
+            let mut compare = |one: OutputRef<'_>| {
+                let OutputRef::F32 { latent, .. } = one else { panic!("another form") };
+                let db = psnr(latent, &want[0].latent);
+                println!("{db:.1} dB");
+                assert!(db > 40.0, "{db} dB");
+            };
+            queue.collect(&mut compare).unwrap();
+        }
+    }
 }
 
 /// An image that is always uploaded as floating-point numbers.

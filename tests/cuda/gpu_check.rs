@@ -28,7 +28,10 @@ def device(number): return ('card', number), None
 def description(on): return f'PyTorch 9.9 on {on[0]} {on[1]}'
 def check(folder, on): return 2e-7
 def ceilings(on): return 5e11, 3e12
-def measure(image, sensor, on): return 1e7, 'failed: no compiler', 'weights'
+def measure(golden, image, sensor, on, keep):
+    assert (golden / 'san.safetensors').exists()
+    keep(1e7)
+    return 1e7, 'failed: no compiler', 'weights'
 ";
 
 struct Packed {
@@ -155,6 +158,10 @@ fn sweep_gpu_check_runs_to_its_end_and_its_table_has_every_column() {
         output_text.contains("CUDA device 0: stand-in")
             && output_text.contains("all checks ran and passed")
     );
+    for kind in ["counts", "prior"] {
+        let compared = format!("{kind}, Half, events 17x16 mirrored to 24x21: ");
+        assert!(output_text.contains(&compared), "{compared}");
+    }
 
     let calls = std::fs::read_to_string(packed.at("bin/sanitizer.log")).unwrap();
     let program = packed.at("pack/gem-live");
@@ -211,6 +218,22 @@ fn sweep_gpu_check_runs_to_its_end_and_its_table_has_every_column() {
     assert!((sum - number(&parts[3][3])).abs() < 0.01, "{parts:?}");
     assert!(parts.iter().all(|r| number(&r[6]) > 0.0 && number(&r[7]) > 0.0), "{parts:?}");
     assert_eq!(rows(&table, &["kernel", "part", "ms"]).len(), 40);
+}
+
+#[test]
+#[ignore = "sweep; CI runs it"]
+fn sweep_a_process_loads_the_kernels_once() {
+    let Some(driver) = stand_in() else { return };
+    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(["gpu-check", "--small", "--quick"])
+        .env("LD_LIBRARY_PATH", driver)
+        .env("CUDA_STANDIN_COUNT", "1")
+        .output()
+        .unwrap();
+    let output_text = text_of(&output);
+    assert!(output.status.success(), "{output_text}");
+    // Machine code, which the stand-in refuses, and then PTX.
+    assert!(output_text.contains("stand-in: 2 cuModuleLoadData"), "{output_text}");
 }
 
 #[test]
@@ -280,6 +303,14 @@ fn sweep_a_kernel_that_never_ends_and_a_variant_stay_within_the_budget() {
     let whole = rows(&table, &["image", "events", "one instant, host to host"]);
     assert_eq!(whole[0][10..], ["not run"; 5]);
     assert!(packed.at("pack/kernels/san_80.ptx.gz").exists());
+
+    // Without PyTorch the table is complete, and what follows it runs.
+    let options = ["--size", "16x16", "--no-pytorch"];
+    let (status, output_text) = packed.gpu_check_with(path, &options, &[]);
+    println!("{output_text}");
+    assert_eq!(status, Some(4));
+    assert!(!output_text.contains("PyTorch cannot be used"));
+    assert!(output_text.contains("NOT RUN: memcheck and racecheck"));
 }
 
 #[test]
@@ -330,4 +361,25 @@ fn sweep_gpu_check_reports_what_is_wrong_and_what_it_could_not_run() {
         assert_eq!(table.status.code(), Some(status), "{output_text}");
         assert!(output_text.contains(why) && output_text.contains("| not run |"), "{output_text}");
     }
+    // PyTorch ends while it compiles: what it had measured is in the table all the same.
+    let ends =
+        SAN_TORCH.replace("return 1e7, 'failed: no compiler', 'weights'", "raise SystemExit(9)");
+    std::fs::write(packed.at("pack/scripts/san_torch.py"), ends).unwrap();
+    let table = |more: &[&str]| {
+        let output = Command::new("python3")
+            .arg(packed.at("pack/scripts/gpu_table.py"))
+            .arg(packed.at("out/gpu-check.json"))
+            .arg("--golden")
+            .arg(packed.at("pack/golden"))
+            .arg("--pytorch")
+            .arg(packed.at("times.json"))
+            .args(more)
+            .output()
+            .unwrap();
+        (output.status.code(), text_of(&output))
+    };
+    assert_eq!(table(&[]).0, Some(9));
+    let (status, output_text) = table(&["--no-pytorch"]);
+    assert_eq!(status, Some(0), "{output_text}");
+    assert!(output_text.contains("| 10000000.00 |"), "{output_text}");
 }

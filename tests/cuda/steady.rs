@@ -19,6 +19,16 @@ const SIZE: Size = Size::new(16, 16);
 
 /// How often every call of the driver was used; `None` without a C++ compiler.
 fn uses(exposures: usize, instants: usize, eight_bit: bool) -> Option<BTreeMap<String, usize>> {
+    uses_of(exposures, instants, eight_bit, "0")
+}
+
+/// The same of a driver that does nothing if `idle` is 1.
+fn uses_of(
+    exposures: usize,
+    instants: usize,
+    eight_bit: bool,
+    idle: &str,
+) -> Option<BTreeMap<String, usize>> {
     let numbers = [exposures, instants, usize::from(eight_bit)].map(|n| n.to_string());
     let output = on_stand_in(
         "steady::case_steady",
@@ -27,10 +37,24 @@ fn uses(exposures: usize, instants: usize, eight_bit: bool) -> Option<BTreeMap<S
             (INSTANTS, &numbers[1]),
             (EIGHT_BIT, &numbers[2]),
             ("CUDA_STANDIN_COUNT", "1"),
+            ("CUDA_STANDIN_IDLE", idle),
         ],
     )?;
     let lines = output.lines().filter_map(|l| l.strip_prefix("stand-in: ")?.split_once(' '));
     Some(lines.map(|(times, call)| (call.to_owned(), times.parse().unwrap())).collect())
+}
+
+/// What is measured with such a driver is the host's part of what is done with a card.
+#[test]
+fn a_driver_that_does_nothing_is_asked_for_the_same() {
+    let looks = |call: &String| call.ends_with("Query") || call.ends_with("Synchronize");
+    let asked = |idle| {
+        let mut uses = uses_of(2, 1, true, idle)?;
+        uses.retain(|call, _| !looks(call));
+        Some(uses)
+    };
+    let (Some(idle), Some(busy)) = (asked("1"), asked("0")) else { return };
+    assert_eq!(idle, busy);
 }
 
 #[test]

@@ -8,11 +8,15 @@
 
 use crate::common::random_weights;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::engine::{Engine, Events, Image, OutputFormat, OutputRef, SparseEngine};
-use gem_live::event::{Event, Thresholds};
+use gem_live::engine::{
+    Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
+    SparseEngine,
+};
+use gem_live::event::{Event, EventInput, Thresholds};
 use gem_live::image::{Rounding, Size};
 use gem_live::network::Weights;
 use gem_live::time::TimeRange;
+use std::sync::{Arc, Mutex};
 
 const EXPOSURE: TimeRange = TimeRange::new(0.0, 20_000.0);
 const THRESHOLD: f64 = 0.2;
@@ -218,6 +222,76 @@ fn the_first_exposures_of_a_size_are_computed_as_a_whole() {
     assert_eq!(shares(Size::new(32, 16), 4), [1.0, 1.0, 0.0, 0.0]);
     assert_eq!(shares(Size::new(48, 16), 3), [1.0, 1.0, 0.0]);
     assert_eq!(shares(Size::new(32, 16), 1), [1.0], "another size again");
+}
+
+/// An engine that has to prepare itself for every size, and the sizes that it is given.
+struct Prepared {
+    engine: CpuEngine,
+    sizes: Arc<Mutex<Vec<Size>>>,
+}
+
+impl Engine for Prepared {
+    fn event_input(&self) -> EventInput {
+        self.engine.event_input()
+    }
+
+    fn restore(
+        &mut self,
+        blur: &Image<'_>,
+        targets: &[EventTensor<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        self.engine.restore(blur, targets)
+    }
+
+    fn restore_events(
+        &mut self,
+        blur: &Image<'_>,
+        events: &Events<'_>,
+    ) -> Result<Vec<Restored>, EngineError> {
+        self.sizes.lock().unwrap().push(Size::new(blur.width, blur.height));
+        self.engine.restore_events(blur, events)
+    }
+
+    fn prepares_sizes(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn an_engine_that_prepares_itself_for_sizes_sees_the_whole_image_and_one_other() {
+    let weights = shipped();
+    let image = Size::new(448, 256);
+    let scene = |i: usize| Scene { image, ratio: 4, side: 16, path_px: 8.0, at: (32 + 13 * i, 96) };
+    let sizes = Arc::new(Mutex::new(Vec::new()));
+    let engine = CpuEngine::new(&weights, 0).unwrap();
+    let mut sparse = SparseEngine::new(Box::new(Prepared { engine, sizes: Arc::clone(&sizes) }));
+    let parts: Vec<_> = (0..24).map(|i| scene(i).restore(&mut sparse)).collect();
+    let seen = sizes.lock().unwrap().clone();
+    assert_eq!(seen.len(), 24, "one region for each exposure");
+    let first = seen.iter().position(|size| *size != image).unwrap();
+    let part = seen[first];
+    assert!(first < 20 && 2 * part.area() < image.area(), "{seen:?}");
+    assert!(seen[..first].iter().all(|size| *size == image), "{seen:?}");
+    assert!(seen[first..].iter().all(|size| *size == part), "{seen:?}");
+    let whole = scene(23).restore(&mut CpuEngine::new(&weights, 0).unwrap());
+    for (whole, parts) in whole.iter().zip(&parts[23]) {
+        let psnr = scene(23).psnr_of_motion(whole, parts);
+        println!("{part} of {image}: {psnr:.1} dB");
+        assert!(psnr > 45.0, "{psnr}");
+    }
+    // Where the map is padded, the sensor's part of a region would have other sizes.
+    let (blur, targets) = (scene(0).blur(), [TimeRange::instant(5_000.0)]);
+    let frame = Image { data: &blur, height: image.height, width: image.width };
+    let events = Events {
+        events: &[],
+        exposure: EXPOSURE,
+        targets: &targets,
+        sensor: Size::new(110, 62),
+        padded: Size::new(112, 64),
+        thresholds: Thresholds::DEFAULT,
+    };
+    sparse.restore_events(&frame, &events).unwrap();
+    assert_eq!(sparse.computed_pixels(), image.area());
 }
 
 /// The largest difference of horizontal or vertical neighbours beyond what the whole computation

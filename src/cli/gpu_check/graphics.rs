@@ -115,12 +115,14 @@ impl One<'_> {
         Ok(WgpuEngine::with_precision(self.settings.weights, self.device, self.precision)?)
     }
 
-    /// Two instants from events, at a small part of the size: the processor is slow.
+    /// Two instants from events, mirrored at the sensor's edge, at a small part of the size: the
+    /// processor is slow.
     fn compare(&self, needed_db: f64) -> Result<(), Failure> {
         let part = |n: usize, least: usize| (n / 4).next_multiple_of(16).max(least);
         let image = Size::new(part(self.image.width, 32), part(self.image.height, 32));
         let sensor = Size::new(part(self.sensor.width, 16), part(self.sensor.height, 16));
-        let scene = Scene::new(image, sensor, EVENTS / 16);
+        let padded = Size::new(sensor.width + 7, sensor.height + 5);
+        let scene = Scene::new(image, sensor, EVENTS / 16).padded_to(padded);
         let mut cpu = CpuEngine::new(self.settings.weights, 0)?;
         let want = scene.with(2, |blur, events| cpu.restore_events(blur, events))?;
         let got = scene.restore(&mut self.engine()?, 2)?;

@@ -54,10 +54,11 @@ impl Measurement<'_> {
         }))
     }
 
-    /// Compares two instants with the CPU, from events, at the network's own size.
+    /// Compares two instants with the CPU, from events, at the network's own size. Where that is larger
+    /// than the sensor, events are mirrored.
     pub(super) fn compare(&self) -> Result<(), Failure> {
-        let (image, sensor) = self.network();
-        let scene = Scene::new(image, sensor, EVENTS);
+        let (image, padded) = self.network();
+        let scene = Scene::new(image, self.sensor, EVENTS).padded_to(padded);
         let mut cpu = CpuEngine::new(self.weights, 0)?;
         let want = scene.with(2, |blur, events| cpu.restore_events(blur, events))?;
         let got = scene.restore(&mut self.engine()?, 2)?;

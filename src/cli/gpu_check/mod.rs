@@ -11,7 +11,7 @@ mod small;
 
 use super::bench::{random_weights, size};
 use super::failure::Failure;
-use gem_live::engine::cuda::{DeviceInfo, devices};
+use gem_live::engine::cuda::{CudaEngine, DeviceInfo, Precision, devices};
 use gem_live::event::EventInput;
 use gem_live::image::Size;
 use gem_live::network::Weights;
@@ -113,6 +113,9 @@ impl GpuCheck {
             "weights": source,
         });
         let steps = self.steps(head);
+        // As long as this engine has them, all others share its kernels.
+        let _loaded = steps
+            .run("loading the kernels", || Ok(CudaEngine::new(&weights, card, Precision::Half)?))?;
         if !self.plan_only {
             steps.run("random weights, small image", || small::small(card, self.quick))?;
         }

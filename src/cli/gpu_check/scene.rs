@@ -19,7 +19,9 @@ pub(super) const EVENTS: usize = 100_000;
 pub(super) struct Scene {
     blur: Vec<f32>,
     image: Size,
-    pub(super) sensor: Size,
+    sensor: Size,
+    /// Size of the event map: the sensor's, or larger.
+    pub(super) padded: Size,
     events: Vec<Event>,
 }
 
@@ -35,7 +37,13 @@ impl Scene {
             y: rng.random_range(0..sensor.height as u16),
             polarity: rng.random(),
         };
-        Self { blur, image, sensor, events: (0..count).map(event).collect() }
+        let events = (0..count).map(event).collect();
+        Self { blur, image, sensor, padded: sensor, events }
+    }
+
+    /// The same with a larger event map, in which the engine mirrors the events at the sensor's edge.
+    pub(super) fn padded_to(self, padded: Size) -> Self {
+        Self { padded, ..self }
     }
 
     pub(super) fn exposure(&self) -> Result<Exposure, Failure> {
@@ -58,7 +66,7 @@ impl Scene {
             exposure: EXPOSURE,
             targets: &targets,
             sensor: self.sensor,
-            padded: self.sensor,
+            padded: self.padded,
             thresholds: Thresholds::DEFAULT,
         };
         f(&Image { data: &self.blur, height, width }, &events)

@@ -22,14 +22,16 @@ pub(super) const HALF_DB: f64 = 45.0;
 
 /// Runs every kernel, at sizes that are no multiples of a tile, for both kinds of weights, in both
 /// precisions, with several instants, with event tensors, and with two exposures in flight. Results
-/// must be finite, and those from events must match the CPU's.
+/// must be finite, and those from events, which are mirrored at the sensor's edge, must match the
+/// CPU's.
 pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
     let (image, sensor) = match quick {
         true => (Size::new(32, 16), Size::new(17, 16)),
         false => (Size::new(80, 48), Size::new(25, 19)),
     };
-    let scene = Scene::new(image, sensor, 2000);
-    // A size that needs padding, so that events are mirrored.
+    let padded = Size::new(sensor.width + 7, sensor.height + 5);
+    let scene = Scene::new(image, sensor, 2000).padded_to(padded);
+    // A size that the library pads.
     let unpadded = Size::new(image.width - 9, image.height - 5);
     let exposure = Arc::new(Scene::new(unpadded, sensor, 2000).exposure()?);
     for seed in 1..=if quick { 1 } else { SEEDS } {
@@ -44,7 +46,11 @@ pub(super) fn small(card: &DeviceInfo, quick: bool) -> Result<(), Failure> {
                 let got = scene.restore(&mut engine, targets)?;
                 finite(&got)?;
                 let db = agreement_db(&got, &want);
-                println!("random weights {seed}, {}, {precision:?}: {db:.1} dB", input.name());
+                println!(
+                    "random weights {seed}, {}, {precision:?}, events {sensor} mirrored to {padded}: \
+                     {db:.1} dB",
+                    input.name()
+                );
                 if db.is_nan() || db < needed {
                     let text = format!("{db:.1} dB against the CPU ({needed} dB needed)");
                     return Err(format!("{} {precision:?} is {text}", input.name()).into());
@@ -77,7 +83,7 @@ fn check_other_inputs(
     exposure: Arc<Exposure>,
     input: EventInput,
 ) -> Result<(), Failure> {
-    let Size { width, height } = scene.sensor;
+    let Size { width, height } = scene.padded;
     let map = scene.with(1, |_, events| match events.targets {
         [target, ..] => Ok(events.tensor(*target, input)?),
         [] => Err(Failure::from("no target")),

@@ -246,6 +246,11 @@ impl Launch {
         Self { name, function, after: self.after.clone(), ..*self }
     }
 
+    /// The same launch at place `i` of a row of which each waits for the one before it.
+    pub(super) fn following(&self, i: usize) -> Self {
+        Self { after: i.checked_sub(1).into_iter().collect(), ..self.duplicate() }
+    }
+
     pub(super) fn run(&self, stream: &CudaStream) -> Result<(), DriverError> {
         let config = LaunchConfig {
             grid_dim: (self.grid.0, self.grid.1, 1),

@@ -202,6 +202,10 @@ impl Engine for CudaEngine {
         queued::restore_borrowed(self, blur, events, form, take)
     }
 
+    fn prepares_sizes(&self) -> bool {
+        true
+    }
+
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
         Some(self)
     }

@@ -1,9 +1,11 @@
 //! The kernels in the forms in which a driver loads them.
 
+use super::error_text::text;
 use cudarc::driver::{CudaContext, CudaModule, DriverError};
 use cudarc::nvrtc::Ptx;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// Environment variable that names a module to load instead of the built-in one: a cubin or PTX
 /// file, to try a variant of the kernels without building the program.
@@ -48,31 +50,59 @@ impl From<DriverError> for ModuleError {
     }
 }
 
-/// Loads the kernels: machine code for the device if there is some that the driver accepts,
-/// otherwise PTX, which the driver compiles. That takes seconds after every driver update, and
-/// needs the driver's compiler library, which minimal containers lack.
+/// Index of a device, and the file that [`MODULE_VARIABLE`] names.
+type Origin = (usize, Option<OsString>);
+
+/// Modules that engines of this process use.
+static LOADED: Mutex<Vec<(Origin, Weak<CudaModule>)>> = Mutex::new(Vec::new());
+
+/// The kernels for a device, which all engines on it share: see [`load_anew`].
 pub(super) fn load(
     context: &Arc<CudaContext>,
     capability: (i32, i32),
     device: &str,
     driver_version: i32,
 ) -> Result<Arc<CudaModule>, ModuleError> {
-    if let Some(path) = std::env::var_os(MODULE_VARIABLE) {
+    let origin = (context.ordinal(), std::env::var_os(MODULE_VARIABLE));
+    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    loaded.retain(|(_, module)| module.strong_count() > 0);
+    let same = loaded.iter().find(|(other, _)| *other == origin);
+    if let Some(module) = same.and_then(|(_, module)| module.upgrade()) {
+        return Ok(module);
+    }
+    let module = load_anew(context, capability, device, driver_version, origin.1.as_deref())?;
+    loaded.push((origin, Arc::downgrade(&module)));
+    Ok(module)
+}
+
+/// Loads the kernels: machine code for the device if there is some that the driver accepts,
+/// otherwise PTX, which the driver compiles. That takes seconds after every driver update, and
+/// needs the driver's compiler library, which minimal containers lack.
+fn load_anew(
+    context: &Arc<CudaContext>,
+    capability: (i32, i32),
+    device: &str,
+    driver_version: i32,
+    path: Option<&OsStr>,
+) -> Result<Arc<CudaModule>, ModuleError> {
+    if let Some(path) = path {
         let name = path.to_string_lossy().into_owned();
         let file = |why: String| ModuleError::File(format!("{MODULE_VARIABLE}={name}: {why}"));
-        let mut bytes = std::fs::read(&path).map_err(|e| file(e.to_string()))?;
+        let mut bytes = std::fs::read(path).map_err(|e| file(e.to_string()))?;
         // PTX is text that ends with a zero; a cubin ignores it.
         bytes.push(0);
         let module = context.load_module(Ptx::from_binary(bytes));
-        return module.map_err(|e| file(super::error_text::text(e)));
+        return module.map_err(|e| file(text(e)));
     }
-    if let Some(bytes) = cubin(capability, device)
-        && let Ok(module) = context.load_module(Ptx::from_binary(bytes))
-    {
-        return Ok(module);
+    if let Some(bytes) = cubin(capability, device) {
+        match context.load_module(Ptx::from_binary(bytes)) {
+            Ok(module) => return Ok(module),
+            Err(e) => tracing::info!("{device}: the driver refuses the machine code: {}", text(e)),
+        }
     }
-    let text = ptx(capability, driver_version);
-    context.load_module(Ptx::from_src(text)).map_err(ModuleError::Driver)
+    tracing::info!("{device}: the driver compiles the kernels, which may take some seconds");
+    let module = context.load_module(Ptx::from_src(ptx(capability, driver_version)));
+    module.map_err(ModuleError::Driver)
 }
 
 /// The machine code that a device of this capability and name runs.

@@ -55,6 +55,9 @@ impl Work {
             Ok(None) => work.graph,
             Err(error) => Err(text(error)),
         };
+        if let Err(why) = &work.graph {
+            tracing::warn!("{}: kernels are launched one by one: {why}", device.name());
+        }
         // What a refused capture left behind is no failure of the work.
         let _ = device.context().check_err();
         Ok(work)

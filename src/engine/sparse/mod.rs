@@ -8,22 +8,26 @@
 #![allow(clippy::indexing_slicing, reason = "regions lie within the image by construction")]
 
 mod regions;
+mod steady;
 
 use super::{Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored};
 use crate::event::{Event, EventInput};
 use crate::image::Size;
 use regions::{BLEND_PX, Grid, Region};
+use steady::Steady;
 
 /// An engine that gives only the moving parts of an exposure to another one.
 ///
-/// The other engine sees images of changing sizes, so this suits engines that need no preparation
-/// for a size, such as the CPU engine. Nothing is computed asynchronously.
+/// The other engine sees images of changing sizes, up to four per exposure. One that has to prepare
+/// itself for a size ([`Engine::prepares_sizes`]) sees one whose size changes seldom. Nothing is
+/// computed asynchronously.
 pub struct SparseEngine {
     engine: Box<dyn Engine>,
     /// The present region's part of the image and its events.
     image: Vec<f32>,
     events: Vec<Event>,
     counts: Vec<u32>,
+    steady: Steady,
     /// Results by target.
     results: Vec<Restored>,
     pixels: Vec<u8>,
@@ -52,6 +56,7 @@ impl SparseEngine {
             image: Vec::new(),
             events: Vec::new(),
             counts: Vec::new(),
+            steady: Steady::default(),
             results: Vec::new(),
             pixels: Vec::new(),
             computed_pixels: 0,
@@ -73,7 +78,15 @@ impl SparseEngine {
             return None;
         }
         let grid = Grid::new(Size::new(blur.width, blur.height), events.padded)?;
-        grid.regions(events.events, events.exposure, &mut self.counts)
+        if !self.engine.prepares_sizes() {
+            return grid.regions(events.events, events.exposure, &mut self.counts);
+        }
+        // Regions at the edge of a padded map would have sensors of other sizes.
+        if events.padded != sensor {
+            return None;
+        }
+        let moved = grid.moved(events.events, events.exposure, &mut self.counts);
+        self.steady.regions(grid, moved)
     }
 
     /// Computes one region for all targets and inserts it into the results.

@@ -16,7 +16,7 @@ const MAX_CELL_PX: usize = 128;
 const MAX_REGIONS: usize = 4;
 /// Largest share of the image that the regions may cover; above it, computing the whole image is as
 /// fast.
-const MAX_SHARE: f64 = 0.7;
+pub(super) const MAX_SHARE: f64 = 0.7;
 /// Smallest side of a region on the event grid, which is what the network needs.
 const MIN_EVENT_SIDE: usize = 16;
 
@@ -35,9 +35,9 @@ pub(super) struct Region {
 
 /// Half-open ranges of cells: columns and rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Cells {
-    from: (usize, usize),
-    to: (usize, usize),
+pub(super) struct Cells {
+    pub(super) from: (usize, usize),
+    pub(super) to: (usize, usize),
 }
 
 impl Cells {
@@ -52,7 +52,13 @@ impl Cells {
             && other.from.1 < self.to.1
     }
 
-    fn union(self, other: Self) -> Self {
+    /// Columns and rows.
+    pub(super) fn size(self) -> [usize; 2] {
+        [self.to.0 - self.from.0, self.to.1 - self.from.1]
+    }
+
+    /// The smallest box around both.
+    pub(super) fn union(self, other: Self) -> Self {
         Self {
             from: (self.from.0.min(other.from.0), self.from.1.min(other.from.1)),
             to: (self.to.0.max(other.to.0), self.to.1.max(other.to.1)),
@@ -97,14 +103,30 @@ impl Grid {
         })
     }
 
-    /// The regions in which something moved: disjoint, from top to bottom. `None` if they cover so
-    /// much of the image that it should be computed as a whole.
+    /// All cells.
+    pub(super) fn cells(&self) -> Cells {
+        Cells { from: (0, 0), to: (self.columns, self.rows) }
+    }
+
+    /// The regions in which something moved: see [`Grid::moved`].
     pub(super) fn regions(
         &self,
         events: &[Event],
         exposure: TimeRange,
         scratch: &mut Vec<u32>,
     ) -> Option<Vec<Region>> {
+        let moved = self.moved(events, exposure, scratch)?;
+        Some(moved.into_iter().map(|b| self.region(b)).collect())
+    }
+
+    /// The cells in which something moved, with margins: disjoint boxes, from top to bottom. `None`
+    /// if they cover so much of the image that it should be computed as a whole.
+    pub(super) fn moved(
+        &self,
+        events: &[Event],
+        exposure: TimeRange,
+        scratch: &mut Vec<u32>,
+    ) -> Option<Vec<Cells>> {
         let counts = scratch;
         counts.clear();
         counts.resize(self.columns * self.rows, 0);
@@ -138,7 +160,7 @@ impl Grid {
             return None;
         }
         disjoint.sort_by_key(|b| (b.from.1, b.from.0));
-        Some(disjoint.into_iter().map(|b| self.region(b)).collect())
+        Some(disjoint)
     }
 
     /// A cell with its margin.
@@ -162,7 +184,8 @@ impl Grid {
         Cells { from: (x0, y0), to: (x1, y1) }
     }
 
-    fn region(&self, b: Cells) -> Region {
+    /// The pixels of a box.
+    pub(super) fn region(&self, b: Cells) -> Region {
         let scaled = |cell: Size, (x, y): (usize, usize)| (x * cell.width, y * cell.height);
         let size = (b.to.0 - b.from.0, b.to.1 - b.from.1);
         let of = |cell: Size| Size::new(size.0 * cell.width, size.1 * cell.height);

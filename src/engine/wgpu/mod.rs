@@ -45,8 +45,9 @@ use plan::{Plan, Shape};
 use session::{Input, Session, Work};
 use std::collections::VecDeque;
 
-/// Events that a plan has space for at first; more than any MS-RBD frame has.
-const FIRST_EVENTS: usize = 1 << 18;
+/// Events that a plan has space for at first, four times as many as any MS-RBD frame has: more take
+/// another plan.
+const FIRST_EVENTS: usize = 1 << 20;
 
 /// The network on a graphics device.
 pub struct WgpuEngine {
@@ -289,6 +290,10 @@ impl Engine for WgpuEngine {
         take: &mut dyn FnMut(usize, OutputRef<'_>),
     ) -> Result<(), EngineError> {
         queued::restore_borrowed(self, blur, events, form, take)
+    }
+
+    fn prepares_sizes(&self) -> bool {
+        true
     }
 
     fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {

@@ -6,8 +6,11 @@ use super::super::layers::Layers;
 use super::super::{Cost, Precision};
 use crate::image::Size;
 use bytemuck::Pod;
-use cudarc::driver::DriverError;
+use cudarc::driver::{DriverError, sys};
 use std::collections::VecDeque;
+
+/// Sets of launches that are to share their maps have different ones.
+const OTHER_MAPS: DriverError = DriverError(sys::CUresult::CUDA_ERROR_INVALID_VALUE);
 
 /// A feature map in device memory, channels last.
 #[derive(Clone, Copy)]
@@ -33,36 +36,42 @@ pub(super) struct Builder<'a> {
     pub(super) layers: &'a Layers,
     pub(super) precision: Precision,
     pub(super) memory: Vec<Memory>,
-    /// Memory that is given out again before more is allocated: a second set of launches then
-    /// shares the maps of the first.
-    pub(super) reusable: VecDeque<Address>,
+    /// What launches write, in order: address and bytes.
+    pub(super) written: Vec<(Address, usize)>,
+    /// Of it, what is given out again before more is allocated: a second set of launches then shares
+    /// the maps of the first.
+    pub(super) reusable: VecDeque<(Address, usize)>,
     pub(super) bytes: usize,
     pub(super) launches: Vec<Launch>,
 }
 
 impl Builder<'_> {
+    /// Memory that launches write.
     pub(super) fn allocate(&mut self, bytes: usize) -> Result<Address, DriverError> {
-        if let Some(at) = self.reusable.pop_front() {
-            return Ok(at);
+        match self.reusable.pop_front() {
+            Some((at, size)) if size == bytes => return Ok(at),
+            // What reads the first set's maps would not find this one's.
+            Some(_) => return Err(OTHER_MAPS),
+            None => {}
         }
         self.bytes += bytes;
         let memory = self.device.allocate(bytes)?;
         let at = memory.at;
         self.memory.push(memory);
+        self.written.push((at, bytes));
         Ok(at)
     }
 
-    /// The `i`-th set of launches, from 1 on, gets the memory that the first one got.
+    /// The `i`-th set of launches, from 1 on, writes the memory that the first one writes, which
+    /// begins at `start` of [`Builder::written`].
     pub(super) fn share_from(&mut self, start: usize, i: usize) {
         if i > 0 {
-            self.reusable = self.memory[start..].iter().map(|m| m.at).collect();
+            self.reusable = self.written[start..].iter().copied().collect();
         }
     }
 
+    /// Memory that holds `data` and is never shared.
     pub(super) fn upload<T: Pod>(&mut self, data: &[T]) -> Result<Address, DriverError> {
-        if let Some(at) = self.reusable.pop_front() {
-            return Ok(at);
-        }
         self.bytes += size_of_val(data);
         let memory = self.device.upload(data)?;
         let at = memory.at;

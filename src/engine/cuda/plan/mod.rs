@@ -87,6 +87,7 @@ impl Plan {
             layers,
             precision,
             memory: Vec::new(),
+            written: Vec::new(),
             reusable: VecDeque::new(),
             bytes: 0,
             launches: Vec::new(),
@@ -113,7 +114,7 @@ impl Plan {
             event_maps.push(b.event_part(shape, &slots[i])?);
             Ok(std::mem::take(&mut b.launches))
         })?;
-        let (start, mut image_maps) = (b.memory.len(), Vec::new());
+        let (start, mut image_maps) = (b.written.len(), Vec::new());
         let image = twice(|lane| {
             twice(|eight_bit| {
                 b.share_from(start, 2 * lane + eight_bit);
@@ -121,7 +122,7 @@ impl Plan {
                 Ok(std::mem::take(&mut b.launches))
             })
         })?;
-        let (start, mut last) = (b.memory.len(), None);
+        let (start, mut last) = (b.written.len(), None);
         let body = twice(|i| {
             b.share_from(start, i);
             let mut fused = Vec::new();
