@@ -7,12 +7,12 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use crate::common::shared;
 use gem_live::event::Event;
 use gem_live::formats::npy::write as npy;
 use gem_live::formats::pickle::Writer;
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::{Pair, ReadOptions, Repair, Repairs};
-use std::path::{Path, PathBuf};
 
 const SIZE: Size = Size::new(32, 16);
 
@@ -364,19 +364,10 @@ fn files_of_other_kinds_are_named() {
     assert!(text.contains("is missing") && text.contains("the file holds x, t"), "{text}");
 }
 
-/// The cases of public reports beside the repository; `None` if they are not there.
-fn cases() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases");
-    if !folder.is_dir() {
-        println!("skipped: {} is missing", folder.display());
-        return None;
-    }
-    Some(folder)
-}
-
 #[test]
-fn the_reported_files_are_read_as_the_plain_one() {
-    let Some(cases) = cases() else { return };
+#[ignore = "needs ../shared/cases: recordings that other programs have written, 3 MB"]
+fn shared_the_reported_files_are_read_as_the_plain_one() {
+    let cases = shared("cases");
     let plain = Pair::read(&cases.join("npz-events-of-another-clock/plain.npz")).unwrap();
     let sorted = |pair: &Pair| {
         let mut keys: Vec<_> = pair.events.iter().map(|e| (e.t_us, e.x, e.y, e.polarity)).collect();
