@@ -45,7 +45,7 @@
 //! let mut deblurrer = Deblurrer::new(Box::new(engine));
 //! // At the start, in the middle and at the end of the exposure.
 //! for (i, sharp) in deblurrer.restore(&exposure, &[0.0, 0.5, 1.0])?.iter().enumerate() {
-//!     let picture = sharp.to_picture();
+//!     let picture = sharp.to_u8();
 //!     println!("image {i}: {}, blue green red", picture.size());
 //! }
 //! # Ok(())

@@ -114,7 +114,7 @@ impl Restorer {
                 let targets: Vec<TimeRange> =
                     instants.iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect();
                 let planes = edi(exposure, &targets, thresholds)?;
-                Ok(planes.iter().map(|p| p.to_picture()).collect())
+                Ok(planes.iter().map(|p| p.to_u8()).collect())
             }
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn run(why: &str, compute: Compute, weights: &Weights) -> Result<Exit
             continue;
         };
         result.time += start.elapsed();
-        let both = [psnr(truth, &exposure.frame.to_picture())?, psnr(truth, &restored)?];
+        let both = [psnr(truth, &exposure.frame.to_u8())?, psnr(truth, &restored)?];
         progress.step(&format!("{:.1} dB to {:.1} dB", both[0], both[1]));
         result.add(both, || contact_sheet(exposure, &[restored]));
     }

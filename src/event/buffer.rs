@@ -58,9 +58,9 @@ pub struct EventBuffer {
 }
 
 impl EventBuffer {
-    /// A copy with memory from `store`.
-    pub fn copy_in(&self, store: &EventPool) -> Self {
-        let mut copy = store.take();
+    /// A copy with memory from `pool`.
+    pub fn copy_in(&self, pool: &EventPool) -> Self {
+        let mut copy = pool.take();
         copy.extend_from_slice(self);
         copy
     }
@@ -136,9 +136,9 @@ mod tests {
 
     #[test]
     fn a_buffer_dropped_on_another_thread_is_reused_empty_and_a_clone_is_not() {
-        let store = EventPool::default();
+        let pool = EventPool::default();
         let event = Event { t_us: 1, x: 2, y: 3, polarity: true };
-        let mut first = store.take();
+        let mut first = pool.take();
         first.extend([event; 100]);
         let (at, copy) = (first.as_ptr(), first.clone());
         assert!(copy == first && copy.as_ptr() != at);
@@ -146,33 +146,33 @@ mod tests {
         drop(copy);
         // An allocator would return the freed memory for the next allocation of the same size.
         let decoy = vec![event; 100];
-        let again = store.take();
+        let again = pool.take();
         assert!(again.is_empty() && again.capacity() >= 100);
         assert!(again.as_ptr() == at && decoy.as_ptr() != at);
-        assert!(store.take().as_ptr() != at, "the same memory was returned twice");
+        assert!(pool.take().as_ptr() != at, "the same memory was returned twice");
     }
 
     #[test]
     fn buffers_that_exceed_the_capacity_limit_are_freed() {
-        let store = EventPool::default();
-        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| store.take()).collect();
+        let pool = EventPool::default();
+        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| pool.take()).collect();
         lists.iter_mut().for_each(|list| list.reserve_exact(MAX_EVENTS / 10));
         drop(lists);
-        let held = store.spare.lock().unwrap();
+        let held = pool.spare.lock().unwrap();
         let capacity: usize = held.lists.iter().map(Vec::capacity).sum();
         assert_eq!((held.lists.len(), held.capacity), (10, capacity));
         drop(held);
-        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| store.take()).collect();
-        let empty = |store: &EventPool| {
-            let held = store.spare.lock().unwrap();
+        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| pool.take()).collect();
+        let empty = |pool: &EventPool| {
+            let held = pool.spare.lock().unwrap();
             held.lists.is_empty() && held.capacity == 0
         };
-        assert!(empty(&store));
+        assert!(empty(&pool));
         lists.iter_mut().for_each(|list| {
             list.shrink_to_fit();
             list.reserve_exact(1);
         });
         drop(lists);
-        assert_eq!(store.spare.lock().unwrap().lists.len(), MAX_BUFFERS);
+        assert_eq!(pool.spare.lock().unwrap().lists.len(), MAX_BUFFERS);
     }
 }

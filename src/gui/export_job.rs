@@ -167,7 +167,7 @@ fn restore(
     let now = Instant::now();
     let captured = LiveFrame {
         number: 0,
-        picture: exposure.frame.to_picture(),
+        picture: exposure.frame.to_u8(),
         exposure: exposure.clone(),
         truth: Vec::new(),
         contrast: Contrast::set(thresholds),
@@ -177,7 +177,7 @@ fn restore(
     restorer.set_thresholds(thresholds);
     let mut planes = restorer.restore_planes(&Arc::new(captured), instants)?;
     reblur(&exposure.frame, &mut planes);
-    Ok(planes.iter().map(ImageF32::to_picture).collect())
+    Ok(planes.iter().map(ImageF32::to_u8).collect())
 }
 
 #[cfg(test)]
@@ -258,7 +258,7 @@ mod tests {
                     let restored = deblurrer.restore(exposure, instants);
                     let mut planes = restored.map_err(|e| e.to_string())?;
                     reblur(&exposure.frame, &mut planes);
-                    Ok(planes.iter().map(ImageF32::to_picture).collect())
+                    Ok(planes.iter().map(ImageF32::to_u8).collect())
                 },
                 |_| ControlFlow::Continue(()),
             )

@@ -325,7 +325,7 @@ mod tests {
         let captured = LiveFrame {
             number: 0,
             exposure: Exposure {
-                frame: picture.to_planes(),
+                frame: picture.to_f32(),
                 span: TimeRange::new(0.0, 10_000.0),
                 events: Vec::new().into(),
                 sensor: Size::new(4, 2),

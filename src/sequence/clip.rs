@@ -108,7 +108,7 @@ impl Clip {
             }
             let start_us = (i * period_us) as f64;
             exposures.push(Exposure {
-                frame: frame.to_planes(),
+                frame: frame.to_f32(),
                 span: TimeRange::new(start_us, start_us + exposure_us as f64),
                 events: events
                     .ok_or_else(|| ClipError::Field(format!("events of exposure {i}")))?,
@@ -129,7 +129,7 @@ impl Clip {
     pub fn to_bytes(&self) -> Result<Vec<u8>, ClipError> {
         let mut entries = Vec::new();
         for (i, e) in self.exposures.iter().enumerate() {
-            let picture = e.frame.map(|v| v + 0.5 / 255.0).to_picture();
+            let picture = e.frame.map(|v| v + 0.5 / 255.0).to_u8();
             let jpeg = jpeg(&picture)?;
             entries.push((format!("frame{i}"), npy::write("|u1", &[jpeg.len()], &jpeg)));
             if let Some(sharp) = self.truth.get(i) {
@@ -242,7 +242,7 @@ fn jpeg(picture: &ImageU8) -> Result<Vec<u8>, image::ImageError> {
 }
 
 fn shrunk_picture(picture: &ImageU8, size: Size) -> ImageU8 {
-    shrunk(&picture.to_planes(), size).map(|v| v + 0.5 / 255.0).to_picture()
+    shrunk(&picture.to_f32(), size).map(|v| v + 0.5 / 255.0).to_u8()
 }
 
 /// The image at a smaller size: every pixel is the mean of the area that it covers.

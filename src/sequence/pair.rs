@@ -135,9 +135,9 @@ impl Pair {
         };
         let [first, second] = &self.frames;
         let frame = match blur {
-            Blur::First => first.to_planes(),
-            Blur::Second => second.to_planes(),
-            Blur::Large => (first.to_planes().mean(&second.to_planes()))
+            Blur::First => first.to_f32(),
+            Blur::Second => second.to_f32(),
+            Blur::Large => (first.to_f32().mean(&second.to_f32()))
                 .ok_or_else(|| field("blur2", "of another shape than blur1"))?,
         };
         let within = |e: &&Event| (start..end).contains(&e.t_us);

@@ -137,7 +137,7 @@ impl Validation {
                 }
             }
         }
-        Ok(ImageF32::new(3, size, data).ok().map(|p| p.to_picture()))
+        Ok(ImageF32::new(3, size, data).ok().map(|p| p.to_u8()))
     }
 }
 

@@ -49,7 +49,7 @@ fn exposure(number: u64, size: Size) -> LiveFrame {
     LiveFrame {
         number,
         exposure: Exposure {
-            frame: picture.to_planes(),
+            frame: picture.to_f32(),
             span: TimeRange::new(start as f64, (start + EXPOSURE_US) as f64),
             events: events(number).into(),
             sensor: SENSOR,

@@ -188,7 +188,7 @@ fn part(shot: &RgbImage, [left, top, width, height]: [u32; 4]) -> ImageU8 {
 }
 
 fn sharpness_of(shot: &RgbImage, place: [u32; 4]) -> f64 {
-    sharpness(&part(shot, place).to_planes())
+    sharpness(&part(shot, place).to_f32())
 }
 
 /// Number of pixels that are clearly not gray.
@@ -225,7 +225,7 @@ fn tools_the_restored_picture_is_sharper_and_a_key_closes_the_window() {
             if now == before {
                 return false;
             }
-            blurry += sharpness(&now.to_planes());
+            blurry += sharpness(&now.to_f32());
             restored += sharpness_of(&shot, RIGHT);
             before = now;
             true

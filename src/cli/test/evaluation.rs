@@ -213,9 +213,9 @@ impl<'a> Evaluation<'a> {
                 let sharp: Vec<_> = targets.iter().filter_map(sharp).collect();
                 comparison.score(&prefix, &exposure, &spans, &sharp)?;
             }
-            let blurry = exposure.frame.to_picture();
+            let blurry = exposure.frame.to_u8();
             for ((index, _), image) in targets.iter().zip(&restored) {
-                let result = image.to_picture();
+                let result = image.to_u8();
                 let file = format!("{prefix}_{index:03}.png");
                 save(&self.folders.result, &file, &result)?;
                 save(&self.folders.blur, &file, &blurry)?;

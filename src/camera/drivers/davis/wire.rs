@@ -175,7 +175,7 @@ pub(super) fn frames<'a>(
         if !matches!(channels, 1 | 3) || samples == 0 {
             return None;
         }
-        let mut picture = ImageU8::in_store(pictures, channels == 3, size, 0);
+        let mut picture = ImageU8::in_pool(pictures, channels == 3, size, 0);
         // 16-bit samples, of which a DAVIS uses the upper ten bits. Interleaved red, green and
         // blue are converted to blue, green and red planes.
         let pixels = pixels.as_chunks::<2>().0.chunks_exact(channels);
