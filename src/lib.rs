@@ -12,6 +12,7 @@
 //! | Module | Purpose |
 //! |---|---|
 //! | [`time`], [`random`] | clocks as types, time ranges; keyed random numbers |
+//! | [`program`] | how the program was started, for commands in messages |
 //! | [`image`] | images (planar, blue green red) in 8 bits or floating point, in pooled memory |
 //! | [`event`] | events, the network's input EGER, contrast thresholds, noise filters |
 //! | [`exposure`] | one blurry frame with its events |
