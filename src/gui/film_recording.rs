@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::describe;
+use super::film_clock::FilmClock;
 use super::player::Player;
 use super::settings::{Settings, View};
 use super::wake::{Wake, WakeAtEnd};
@@ -21,8 +22,6 @@ use std::time::{Duration, Instant};
 
 /// Pictures that wait for the disk.
 const QUEUE: usize = 8;
-/// A longer time without a picture, as in a pause, is left out of the film.
-const MAX_GAP: Duration = Duration::from_secs(2);
 /// Time to complete the film when the window closes, and then for the stopped encoder to end.
 const END_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -239,33 +238,6 @@ pub(super) fn layout(view: View) -> Layout {
         View::SideBySide => Layout::Side,
         View::Wipe => Layout::Wipe,
         View::Restored | View::Blurry | View::Difference => Layout::Restored,
-    }
-}
-
-/// Keeps the time of a film of this many frames per second: what is lost by rounding to whole frames
-/// counts for the pictures that follow, so that a long film does not drift.
-struct FilmClock {
-    rate_hz: f64,
-    /// Frames that are due and not in the film; negative where there are too many.
-    due: f64,
-}
-
-impl FilmClock {
-    fn new(rate_hz: f64) -> Self {
-        Self { rate_hz, due: 0.0 }
-    }
-
-    /// How often the picture before is repeated until one that was shown after `gap`.
-    fn repeats(&mut self, gap: Duration) -> u64 {
-        if gap > MAX_GAP {
-            return 0;
-        }
-        self.due += gap.as_secs_f64() * self.rate_hz;
-        // At most MAX_GAP times the rate, and at least the picture itself.
-        let frames = self.due.round().max(1.0);
-        // Pictures that come faster than the film plays are all kept; that is not made up for later.
-        self.due = (self.due - frames).max(-1.0);
-        (frames as u64).saturating_sub(1)
     }
 }
 
