@@ -3,6 +3,7 @@
 
 use super::wake::Wake;
 use crate::network::Weights;
+use crate::panics::caught;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -115,7 +116,7 @@ impl Poller {
         if used == Some(stamp) || before != Some((path.clone(), stamp)) {
             return None;
         }
-        let read = read(&path);
+        let read = caught(|| read(&path)).and_then(|read| read);
         if FileStamp::of(&path) != Some(stamp) {
             return None;
         }

@@ -6,6 +6,7 @@
 
 use crate::deblur::{FramePair, ThresholdEstimator, Unused};
 use crate::event::{Contrast, ContrastSource, Event, Thresholds};
+use crate::panics::caught;
 use crate::rig::contrast;
 use crate::rig::sync::SyncedExposure;
 use crate::time::TimeRange;
@@ -123,7 +124,11 @@ impl LiveContrast {
         if state.pairs.is_none() && !state.failed {
             let (send, receive) = bounded(1);
             let shared = Arc::downgrade(&self.0);
-            let run = move || estimate(&receive, &shared);
+            let run = move || {
+                if let Err(why) = caught(|| estimate(&receive, &shared)) {
+                    tracing::error!("contrast thresholds are no longer estimated: {why}");
+                }
+            };
             match std::thread::Builder::new().name("thresholds".into()).spawn(run) {
                 Ok(_) => state.pairs = Some(send),
                 // Without a thread the thresholds do not change.
