@@ -26,7 +26,7 @@ impl FilmClock {
         self.due += gap.as_secs_f64() * self.rate_hz;
         // At most MAX_GAP times the rate, and at least the picture itself.
         let frames = self.due.round().max(1.0);
-        // Pictures that come faster than the film plays are all kept; that is not made up for later.
+        // Pictures that come faster than the film plays are all kept; later ones are not shortened for it.
         self.due = (self.due - frames).max(-1.0);
         (frames as u64).saturating_sub(1)
     }
@@ -46,7 +46,7 @@ mod tests {
     /// Pictures at times that are no multiples of the film's period, over ten minutes.
     #[test]
     fn a_long_film_plays_as_long_as_what_it_shows() {
-        // Always 1.4, 1.6 and 2.49 periods; and in turn less and more than one.
+        // Always 1.4, 1.6 and 2.49 periods; then alternately less and more than one.
         for gaps_ms in [&[70][..], &[80], &[124, 125], &[20, 80], &[33, 67, 92]] {
             let mut clock = FilmClock::new(20.0);
             let (mut shown_ms, mut frames) = (0_u64, 0_u64);
@@ -59,7 +59,7 @@ mod tests {
             }
             assert!(frames.abs_diff(shown_ms / 50) <= 2, "{gaps_ms:?}: {frames}");
         }
-        // A burst of pictures is not made up for by the ones after it.
+        // A burst of pictures does not shorten the ones after it.
         let mut clock = FilmClock::new(20.0);
         (0..100).for_each(|_| assert_eq!(clock.repeats(Duration::from_millis(5)), 0));
         let later: u64 = (0..10).map(|_| clock.repeats(Duration::from_millis(100))).sum();

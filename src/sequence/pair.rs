@@ -115,7 +115,7 @@ impl Pair {
         sensor(self.frames[0].size(), self.scale_factor)
     }
 
-    /// What contradicts between the events and the exposures or the sensor; empty if nothing does.
+    /// Contradictions between the events and the exposures or the sensor; empty if there are none.
     pub fn findings(&self) -> Vec<Finding> {
         let sensor = self.sensor().unwrap_or(self.frames[0].size());
         consistency::check(&self.events, &self.exposures_us, sensor)

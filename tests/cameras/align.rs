@@ -16,8 +16,8 @@ use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
 use gem_live::rig::Role;
 use gem_live::rig::align::{
-    AlignRun, AlignSession, AlignSettings, Alignment, Blink, Board, EventTable, FoundBoard,
-    FrameCrop, Side, Target, View, Warp, solve,
+    AlignRun, AlignSession, AlignSettings, Alignment, Board, EventTable, FlashAccumulator,
+    FoundBoard, FrameCrop, Side, Target, View, Warp, solve,
 };
 use proptest::prelude::*;
 use rand::rngs::StdRng;

@@ -95,7 +95,7 @@ fn frames_and_events_of_two_ports_share_a_clock() {
     for packing in [Packing::Plain, Packing::Lz4] {
         let mut sent = Writer::new(packing, &[stream(0, "EVTS", CAMERA)]);
         let list: Vec<Event> = (0..300).map(|i| event(1_000 + 100 * i, i as u16 % 48)).collect();
-        // The sensor has 48 columns: the last event is a stray one.
+        // The sensor has 48 columns: the last event lies outside.
         sent.events(0, &list[..150]).events(0, &list[150..]).events(0, &[event(31_500, 48)]);
         let mut pictures = Writer::new(packing, &[stream(0, "FRME", CAMERA)]);
         pictures.frame(0, &frame(5_000, 10_000)).frame(0, &frame(25_000, 0));
@@ -138,7 +138,7 @@ fn frames_and_events_of_two_ports_share_a_clock() {
                 }
             }
         }
-        // The frame without an exposure time and the stray event were counted.
+        // The frame without an exposure time and the event outside were counted.
         drop(clients);
         let (_, failed) = poll(device.as_mut(), |_| false);
         assert!(matches!(failed, Some(DeviceError::NotFound(why)) if why.contains("ended")));

@@ -77,7 +77,7 @@ fn packed() -> Option<Packed> {
         .arg(root.path().join("pack"))
         .arg(&golden)
         .env("GEM_LIVE_BINARY", env!("CARGO_BIN_EXE_gem-live"))
-        // The development binary, with the window in it, is larger than what is handed over.
+        // The development binary, with the window in it, is larger than the packed one.
         .env("GEM_LIVE_PACK_LIMIT", "400000000")
         .output()
         .unwrap();
@@ -99,7 +99,7 @@ impl Packed {
         self.root.path().join(path)
     }
 
-    /// Runs the packed script; output goes to `out`, and its messages come back with the status.
+    /// Runs the packed script, whose results go to `out`. Returns its status and messages.
     fn gpu_check(&self, path: &str, size: &str) -> (Option<i32>, String) {
         self.gpu_check_with(path, &["--size", size], &[])
     }

@@ -142,7 +142,7 @@ fn a_missing_scale_factor_is_derived_or_taken_from_the_configuration() {
 }
 
 #[test]
-fn a_wrong_scale_factor_is_no_stray_event() {
+fn events_outside_by_a_wrong_scale_factor_are_not_repaired() {
     let text = error(&[("scale_factor", npy("<i8", &[], &4_i64.to_le_bytes()))]);
     assert!(text.contains("lie outside the 8x4 event sensor"), "{text}");
     let text = error(&[("scale_factor", npy("<f8", &[], &(1.0 / 8192.0_f64).to_le_bytes()))]);

@@ -230,8 +230,8 @@ fn shared_a_real_sequence_of_pairs_is_played_without_loss() {
     assert_eq!((out.len(), monitor.state().frames), (30, 30));
     assert!(out.iter().all(SyncedExposure::is_complete));
     // These lie outside the exposures of their files.
-    let stray = DropSnapshot { cause: DropCause::Clock, unit: DropUnit::Events, count: 14 };
-    assert_eq!(source.drops.snapshot(), [stray]);
+    let outside = DropSnapshot { cause: DropCause::Clock, unit: DropUnit::Events, count: 14 };
+    assert_eq!(source.drops.snapshot(), [outside]);
 }
 
 #[test]

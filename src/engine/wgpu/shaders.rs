@@ -169,7 +169,7 @@ impl KernelName {
     }
 }
 
-/// What `conv_matrix.wgsl` is told.
+/// The constants and types of `conv_matrix.wgsl`.
 fn matrix_constants(MatrixShape { tile, threads }: MatrixShape) -> String {
     let coop = |scalar: &str, role: &str| format!("coop_mat{tile}x{tile}<{scalar}, {role}>");
     format!(

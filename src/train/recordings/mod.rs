@@ -160,8 +160,8 @@ impl Recordings {
         self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What was repaired in the recordings that were read so far, and which files are none; each in
-    /// one line.
+    /// One line on the files that were ignored, and one on what was repaired in the recordings that
+    /// were read so far.
     pub fn remarks(&self) -> Vec<String> {
         let mut files = RepairedFiles::default();
         let repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner);

@@ -31,10 +31,10 @@ fn flashes(warp: Warp, pose: &Pose, count: i64) -> Vec<Event> {
 #[test]
 fn a_flashing_board_is_reconstructed_with_the_right_polarity() {
     let (warp, pose) = (rig(EVENTS, FRAMES, true), Pose::straight());
-    let mut blink = Blink::new(EVENTS);
-    blink.push(&flashes(warp, &pose, 3));
-    assert!(blink.flashes() >= 4, "{}", blink.flashes());
-    let found = Board::default().find(&blink.picture()).unwrap();
+    let mut flashing = FlashAccumulator::new(EVENTS);
+    flashing.push(&flashes(warp, &pose, 3));
+    assert!(flashing.flashes() >= 4, "{}", flashing.flashes());
+    let found = Board::default().find(&flashing.picture()).unwrap();
     let by_aps = Board::default().find(&event_camera(warp, 0.5, 0.0).draw(&pose, FRAMES, 1));
     let by_aps = by_aps.unwrap();
     assert_eq!(found.bright, by_aps.bright);

@@ -15,7 +15,7 @@ fn events_in_lists_with_other_entries_beside_them_are_read() {
 }
 
 #[test]
-fn unordered_stray_and_fractional_events_are_repaired_and_counted() {
+fn unordered_outside_and_fractional_events_are_repaired_and_counted() {
     let mut rows = rows();
     rows.rotate_left(100);
     for row in &mut rows {

@@ -147,7 +147,7 @@ functions! {
     arv_device_set_float_feature_value(*mut ArvDevice, Text, f64, Error);
     arv_device_get_float_feature_bounds(*mut ArvDevice, Text, *mut f64, *mut f64, Error);
     arv_device_dup_available_enumeration_feature_values_as_strings(*mut ArvDevice, Text, *mut c_uint, Error) -> *mut Text;
-    // The stream takes over a buffer that is pushed, and hands over one that is popped: full.
+    // The stream owns a buffer that is pushed, and gives up ownership of one that is popped, full.
     arv_stream_push_buffer(*mut ArvStream, *mut ArvBuffer);
     arv_stream_timeout_pop_buffer(*mut ArvStream, u64) -> *mut ArvBuffer;
     arv_stream_get_statistics(*mut ArvStream, *mut u64, *mut u64, *mut u64);

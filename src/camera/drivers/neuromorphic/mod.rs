@@ -64,7 +64,7 @@ impl Driver for EventCamera {
             let port = match self.bus.open(*model, wanted.serial.as_deref(), settings) {
                 Ok(Some(port)) => port,
                 Ok(None) => continue,
-                // Another model may be there and work. What concerns all of them is said once.
+                // Another model may be there and work. A problem of all of them is reported once.
                 Err(problem) => {
                     if !problems.contains(&problem) {
                         problems.push(problem);
