@@ -24,6 +24,12 @@ use registers::HOST_LOG;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Parses the bytes of a packet of libcaer, for the fuzz target.
+#[cfg(fuzzing)]
+pub fn parse_packet(bytes: &[u8]) {
+    wire::parse(bytes, Size::new(346, 260));
+}
+
 /// Driver for DAVIS cameras.
 #[derive(Default)]
 pub struct Davis {
