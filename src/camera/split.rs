@@ -7,7 +7,7 @@ use super::{
     Control, ControlError, Device, DeviceError, DeviceSelector, Driver, Drops, Identity, Packet,
     SimulationRate, Value,
 };
-use crate::panics::caught;
+use crate::panics::{Locked, caught};
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
@@ -110,7 +110,7 @@ impl Queues {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.locked()
 }
 
 impl Driver for SplitDevice {

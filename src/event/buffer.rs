@@ -2,8 +2,9 @@
 //! the live path does not allocate memory for events.
 
 use super::Event;
+use crate::panics::Locked;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Largest number of spare buffers: packets of a millisecond for an eighth of a second.
 const MAX_BUFFERS: usize = 128;
@@ -45,7 +46,7 @@ impl SpareBuffers {
 impl EventPool {
     /// Returns an empty buffer. Its capacity is that of its last use.
     pub fn take(&self) -> EventBuffer {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let spare = self.spare.locked().take();
         EventBuffer { list: spare.unwrap_or_default(), home: Some(self.clone()) }
     }
 }
@@ -125,7 +126,7 @@ impl Drop for EventBuffer {
         let Some(home) = self.home.take() else { return };
         let mut list = std::mem::take(&mut self.list);
         list.clear();
-        home.spare.lock().unwrap_or_else(PoisonError::into_inner).put_back(list);
+        home.spare.locked().put_back(list);
     }
 }
 

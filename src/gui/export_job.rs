@@ -9,12 +9,13 @@ use crate::exposure::Exposure;
 use crate::formats::film::without_ffmpeg;
 use crate::image::{ImageF32, ImageU8};
 use crate::live::{Diagnostics, LiveFrame, MakeRestorer, Restorer};
+use crate::panics::Locked;
 use crate::sequence::export::{ExportError, Exported, Order, Phase, run};
 use crate::sequence::{FilmOrder, FilmOrderError, FilmReport, make_film};
 use eframe::egui;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -61,7 +62,7 @@ struct State {
 impl State {
     /// Shows the progress; returns whether the export continues.
     fn step(&self, progress: ExportProgress) -> ControlFlow<()> {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        *self.progress.locked() = progress;
         (self.wake)();
         match self.stop.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),
@@ -119,7 +120,7 @@ impl ExportJob {
     }
 
     pub(super) fn progress(&self) -> ExportProgress {
-        *self.state.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.progress.locked()
     }
 
     /// Asks the export to stop.

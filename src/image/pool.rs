@@ -1,7 +1,8 @@
 //! Pooled image buffers. Clones of an image share its memory, which returns to its pool when the last
 //! of them is dropped, on any thread, so that the live path neither copies nor allocates images.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::panics::Locked;
+use std::sync::{Arc, Mutex};
 
 /// Largest number of spare buffers: all that a pipeline has in use with nine target instants.
 const MAX_BUFFERS: usize = 32;
@@ -23,7 +24,7 @@ impl<T: Copy> ImagePool<T> {
     /// with `value`.
     pub(super) fn take(&self, length: usize, value: T) -> Samples<T> {
         let data = {
-            let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut spare = self.spare.locked();
             // Buffers of another length are no longer needed.
             spare.retain(|data| data.len() == length);
             spare.pop()
@@ -86,7 +87,7 @@ impl<T: Clone> std::ops::DerefMut for Samples<T> {
 impl<T> Drop for Buffer<T> {
     fn drop(&mut self) {
         let Some(home) = self.home.take() else { return };
-        let mut spare = home.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spare = home.spare.locked();
         if spare.len() < MAX_BUFFERS {
             spare.push(std::mem::take(&mut self.data));
         }

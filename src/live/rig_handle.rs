@@ -5,12 +5,13 @@ use super::{AlignmentHandle, Filters, LiveContrast};
 use crate::camera::{Control, DropCause, DropSnapshot, Drops, Identity};
 use crate::event::ContrastSource;
 use crate::exposure::consistency::LiveCheck;
+use crate::panics::Locked;
 use crate::rig::sync::SyncedExposure;
 use crate::rig::{RigState, Role, contrast};
 use crate::sequence::recorder::{Disk, RecordError, RecordSettings, Recorder, Store};
 use crate::sequence::{Progress, SessionInfo};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// A handle to which one recorder can be attached; clones share it.
@@ -53,7 +54,7 @@ fn value(control: &Control) -> serde_json::Value {
 
 impl RigHandle {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.locked()
     }
 
     /// Allows recordings from this source.

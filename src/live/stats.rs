@@ -1,10 +1,11 @@
 //! Statistics for the heads-up display and `--json`: rates, times, and drops per cause.
 
 use crate::camera::{DropCause, DropSnapshot, DropUnit};
+use crate::panics::Locked;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Rates are measured over this time.
@@ -118,7 +119,7 @@ impl Default for Stats {
 
 impl Stats {
     fn with<T>(&self, f: impl FnOnce(&mut Inner) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.0.locked())
     }
 
     /// Counts an exposure that the source delivered. A gap in `number` counts as a drop of the

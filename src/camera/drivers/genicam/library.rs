@@ -6,9 +6,10 @@
 //! and is copied, or referenced once more, before the next call.
 
 use crate::camera::drivers::library_file;
+use crate::panics::Locked;
 use libloading::Library;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Environment variable with the path of the libaravis library file.
 pub const LIBRARY_VARIABLE: &str = "GEM_LIVE_LIBARAVIS";
@@ -195,7 +196,7 @@ pub(super) struct Aravis {
 /// A message that names the packages to install.
 pub(super) fn aravis() -> Result<&'static Aravis, String> {
     static LOADED: Mutex<Option<&'static Aravis>> = Mutex::new(None);
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut loaded = LOADED.locked();
     match *loaded {
         Some(aravis) => Ok(aravis),
         None => Ok(*loaded.insert(Box::leak(Box::new(load()?)))),

@@ -24,8 +24,9 @@ pub use port::{Buffer, Bus, Format, OpenSettings, Orientation, Port, Setting};
 
 use crate::camera::split::StreamKind;
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops};
+use crate::panics::Locked;
 use camera::{Camera, Parts};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Driver for the models of one kind of source.
 pub struct EventCamera {
@@ -58,7 +59,7 @@ impl EventCamera {
 
 impl Driver for EventCamera {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
-        let settings = *self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = *self.settings.locked();
         let mut problems = Vec::new();
         for model in self.models {
             let port = match self.bus.open(*model, wanted.serial.as_deref(), settings) {
