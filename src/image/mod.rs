@@ -8,6 +8,7 @@
 mod luma;
 mod pad;
 mod pool;
+mod shrink;
 
 pub use luma::LUMA_BGR;
 pub(crate) use pad::{Padded, reflect_bytes, reflect_plane};

@@ -5,7 +5,7 @@ use crate::exposure::Exposure;
 use crate::formats::limits::MAX_TIME_US;
 use crate::formats::npy::{self, Array, NpyError};
 use crate::formats::npz::{self, Npz, NpzError};
-use crate::image::{FrameError, ImageF32, ImageU8, Size};
+use crate::image::{FrameError, ImageU8, Size};
 use crate::time::TimeRange;
 
 /// Why a clip cannot be used.
@@ -194,14 +194,14 @@ impl Clip {
                     })
                 };
                 Exposure {
-                    frame: shrunk(&e.frame, small(e.frame.size())),
+                    frame: e.frame.shrunk(small(e.frame.size())),
                     span: e.span,
                     events: e.events.iter().filter_map(sampled).collect(),
                     sensor,
                 }
             })
             .collect();
-        let truth = self.truth.iter().map(|t| shrunk_picture(t, small(t.size()))).collect();
+        let truth = self.truth.iter().map(|t| t.shrunk(small(t.size()))).collect();
         Self { exposures, truth, period_us: self.period_us }
     }
 
@@ -209,10 +209,10 @@ impl Clip {
     /// stay as they are.
     pub fn with_images(&self, size: Size) -> Self {
         let exposures =
-            self.exposures.iter().map(|e| Exposure { frame: shrunk(&e.frame, size), ..e.clone() });
+            self.exposures.iter().map(|e| Exposure { frame: e.frame.shrunk(size), ..e.clone() });
         Self {
             exposures: exposures.collect(),
-            truth: self.truth.iter().map(|t| shrunk_picture(t, size)).collect(),
+            truth: self.truth.iter().map(|t| t.shrunk(size)).collect(),
             period_us: self.period_us,
         }
     }
@@ -239,48 +239,6 @@ fn jpeg(picture: &ImageU8) -> Result<Vec<u8>, image::ImageError> {
         image::ExtendedColorType::Rgb8,
     )?;
     Ok(jpeg)
-}
-
-fn shrunk_picture(picture: &ImageU8, size: Size) -> ImageU8 {
-    shrunk(&picture.to_f32(), size).map(|v| v + 0.5 / 255.0).to_u8()
-}
-
-/// The image at a smaller size: every pixel is the mean of the area that it covers.
-fn shrunk(frame: &ImageF32, size: Size) -> ImageF32 {
-    let (columns, rows) = (
-        area_weights(frame.size().width, size.width),
-        area_weights(frame.size().height, size.height),
-    );
-    let mut out = ImageF32::filled(frame.channels() == 3, size, 0.0);
-    for (c, plane) in out.data_mut().chunks_exact_mut(size.area().max(1)).enumerate() {
-        let lines: Vec<&[f32]> = frame.plane(c).chunks_exact(frame.size().width).collect();
-        for (row, weights) in plane.chunks_exact_mut(size.width).zip(&rows) {
-            for (line, weight_y) in weights.iter().filter_map(|(y, w)| Some((lines.get(*y)?, w))) {
-                for (v, weights) in row.iter_mut().zip(&columns) {
-                    let values = weights.iter().filter_map(|(x, w)| Some(line.get(*x)? * w));
-                    *v += weight_y * values.sum::<f32>();
-                }
-            }
-        }
-    }
-    out
-}
-
-/// For each of `to` equal parts of `from` pixels: the pixels in it, with the shares that they have
-/// in their mean.
-fn area_weights(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
-    let scale = from as f64 / to.max(1) as f64;
-    (0..to)
-        .map(|i| {
-            let (start, end) = (i as f64 * scale, (i + 1) as f64 * scale);
-            (start as usize..from.min(end.ceil() as usize))
-                .map(|k| {
-                    let covered = end.min((k + 1) as f64) - start.max(k as f64);
-                    (k, (covered / scale) as f32)
-                })
-                .collect()
-        })
-        .collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::formats::pictures::encode_png;
 use crate::image::ImageU8;
 use crate::panics::caught;
 use crate::rig::sync::SyncedExposure;
-use crate::sequence::catalog::{THUMBNAIL_SIDE, shrink};
+use crate::sequence::catalog::THUMBNAIL_SIDE;
 use crate::sequence::{PairRef, THUMBNAIL};
 use crate::time::RangeUs;
 use crossbeam_channel::Receiver;
@@ -97,7 +97,7 @@ impl Target {
         });
         if job.thumbnail {
             // A failure is ignored: the catalog can make the thumbnail from the frames.
-            if let Ok(png) = encode_png(&shrink(&first.frame.picture, THUMBNAIL_SIDE)) {
+            if let Ok(png) = encode_png(&first.frame.picture.shrunk_to_fit(THUMBNAIL_SIDE)) {
                 let _ = self.store.write(&self.folder.join(THUMBNAIL), &png);
             }
         }
