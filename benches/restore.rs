@@ -55,7 +55,7 @@ fn restore(c: &mut Criterion) {
     group.bench_function("EDI", |b| {
         b.iter(|| edi(exposure, &target, Thresholds::both(0.25)).unwrap());
     });
-    let picture = exposure.frame.to_picture();
+    let picture = exposure.frame.to_u8();
     group.bench_function("SSIM", |b| {
         b.iter_batched(
             || picture.clone(),

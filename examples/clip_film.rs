@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut film = FilmWriter::create(path.as_ref(), Layout::Wipe, rate_hz)?;
     for exposure in &clip.exposures {
         let planes = deblurrer.restore(exposure, &instants)?;
-        let pictures: Vec<_> = planes.iter().map(|plane| plane.to_picture()).collect();
+        let pictures: Vec<_> = planes.iter().map(|plane| plane.to_u8()).collect();
         film.add(exposure, &instants, &pictures)?;
     }
     let film = film.finish()?;

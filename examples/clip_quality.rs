@@ -24,9 +24,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     deblurrer.set_thresholds(Clip::THRESHOLDS);
     let (mut before, mut after) = (0.0, 0.0);
     for (i, (exposure, truth)) in clip.exposures.iter().zip(&clip.truth).enumerate() {
-        let blurry = exposure.frame.to_picture();
+        let blurry = exposure.frame.to_u8();
         for restored in deblurrer.restore(exposure, &[0.5])? {
-            let restored = restored.to_picture();
+            let restored = restored.to_u8();
             let (b, r) = (psnr(truth, &blurry)?, psnr(truth, &restored)?);
             println!("exposure {i:2}: blurry {b:.2} dB, restored {r:.2} dB");
             (before, after) = (before + b, after + r);

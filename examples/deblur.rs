@@ -14,9 +14,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let clip = Clip::embedded()?;
     let exposure = clip.exposures.first().ok_or("the clip is empty")?;
     let restored = deblurrer.restore(exposure, &[0.5])?;
-    save("blurry.png", &exposure.frame.to_picture())?;
+    save("blurry.png", &exposure.frame.to_u8())?;
     for image in restored {
-        save("restored.png", &image.to_picture())?;
+        save("restored.png", &image.to_u8())?;
     }
     Ok(())
 }

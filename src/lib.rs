@@ -12,6 +12,7 @@
 //! | Module | Purpose |
 //! |---|---|
 //! | [`time`], [`random`] | clocks as types, time ranges; keyed random numbers |
+//! | [`program`] | how the program was started, for commands in messages |
 //! | [`image`] | images (planar, blue green red) in 8 bits or floating point, in pooled memory |
 //! | [`event`] | events, the network's input EGER, contrast thresholds, noise filters |
 //! | [`exposure`] | one blurry frame with its events |
@@ -45,7 +46,7 @@
 //! let mut deblurrer = Deblurrer::new(Box::new(engine));
 //! // At the start, in the middle and at the end of the exposure.
 //! for (i, sharp) in deblurrer.restore(&exposure, &[0.0, 0.5, 1.0])?.iter().enumerate() {
-//!     let picture = sharp.to_picture();
+//!     let picture = sharp.to_u8();
 //!     println!("image {i}: {}, blue green red", picture.size());
 //! }
 //! # Ok(())

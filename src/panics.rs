@@ -2,6 +2,20 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks that are also taken after a thread panicked while it held them: the panic is reported by
+/// the owner of that thread, and must not spread to others.
+pub(crate) trait Locked<T: ?Sized> {
+    /// Waits for the lock and takes it.
+    fn locked(&self) -> MutexGuard<'_, T>;
+}
+
+impl<T: ?Sized> Locked<T> for Mutex<T> {
+    fn locked(&self) -> MutexGuard<'_, T> {
+        self.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Runs `f` and returns its result, or the message of its panic.
 ///

@@ -4,10 +4,11 @@ use crate::camera::backlog::Backlog;
 use crate::camera::{
     Control, ControlError, DeviceSelector, Driver, Drops, Identity, Packet, SimulationRate, Value,
 };
+use crate::panics::Locked;
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Status report of a camera stream.
@@ -140,7 +141,7 @@ impl Shared {
     }
 
     pub(crate) fn selector(&self) -> DeviceSelector {
-        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.wanted.locked().clone()
     }
 }
 

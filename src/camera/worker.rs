@@ -4,8 +4,8 @@ use crate::camera::shared::{Attempt, POLL, Shared};
 use crate::camera::{
     ControlError, Device, DeviceError, DropCause, DropUnit, Packet, SimulationRate, Status,
 };
+use crate::panics::Locked;
 use crossbeam_channel::{TryRecvError, TrySendError};
-use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 /// Whether a simulation rate has changed enough to be reported again.
@@ -75,10 +75,10 @@ impl Worker<'_> {
     fn run_device(&self, device: &mut dyn Device) -> Result<(), DeviceError> {
         let identity = device.identity();
         if !identity.serial.is_empty() {
-            let mut wanted = self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut wanted = self.shared.wanted.locked();
             wanted.serial = Some(identity.serial.clone());
         }
-        let chosen = self.shared.chosen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let chosen = self.shared.chosen.locked().clone();
         for (name, value) in chosen {
             if let Err(e) = device.set(&name, &value) {
                 self.send_status(Status::Refused(e));
@@ -121,8 +121,7 @@ impl Worker<'_> {
             };
             match set {
                 Ok(()) => {
-                    let lock = self.shared.chosen.lock();
-                    let mut chosen = lock.unwrap_or_else(PoisonError::into_inner);
+                    let mut chosen = self.shared.chosen.locked();
                     chosen.retain(|(n, _)| *n != name);
                     chosen.push((name, value));
                     drop(chosen);
@@ -141,7 +140,7 @@ impl Worker<'_> {
             if self.attempt.abandoned() {
                 return self.count_drop(&packet, DropCause::Device);
             }
-            let mut backlog = self.shared.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut backlog = self.shared.backlog.locked();
             let waiting = backlog.bytes_of(self.shared.packets.len());
             let limit = self.shared.settings.queue_bytes;
             let sent = match waiting > 0 && waiting.saturating_add(bytes) > limit {

@@ -1,9 +1,9 @@
 //! `gem-live align`: aligns two cameras, from images or live.
 
-use super::common::{seconds, write_png};
+use super::common::seconds;
 use super::failure::Failure;
 use super::sources::SourceArguments;
-use gem_live::formats::pictures::read_picture;
+use gem_live::formats::pictures::{read_picture, write_png};
 use gem_live::image::{ImageU8, Size};
 use gem_live::live::{Parts, Pipeline, Playback, RigHandle, open_with_clock, pass_through};
 use gem_live::rig::align::store::{self, Pair};

@@ -1,10 +1,9 @@
-//! Shared by several subcommands: options of the network, PNG files, progress bars.
+//! Shared by several subcommands: options of the network, progress bars.
 
 use super::failure::Failure;
 use gem_live::Deblurrer;
 use gem_live::engine::{self, Choice, SparseEngine};
 use gem_live::event::Thresholds;
-use gem_live::image::ImageU8;
 use gem_live::network::Weights;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
@@ -146,22 +145,6 @@ pub(super) fn read_weights(path: &Path) -> Result<Weights, Failure> {
         eprintln!("gem-live: {}: {}", path.display(), weights.origin());
     }
     Ok(weights)
-}
-
-/// Writes an RGB PNG atomically.
-pub(super) fn write_png(path: &Path, picture: &ImageU8) -> Result<(), Failure> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let size = picture.size();
-    image::write_buffer_with_format(
-        &mut bytes,
-        &picture.to_rgb(),
-        u32::try_from(size.width)?,
-        u32::try_from(size.height)?,
-        image::ExtendedColorType::Rgb8,
-        image::ImageFormat::Png,
-    )
-    .map_err(|e| format!("{}: {e}", path.display()))?;
-    Ok(gem_live::formats::atomic_file::write(path, bytes.get_ref())?)
 }
 
 /// A progress bar on a terminal; one line per step otherwise.

@@ -11,7 +11,7 @@ const GAP_PX: usize = 8;
 pub(super) fn contact_sheet(exposure: &Exposure, restored: &[ImageU8]) -> ImageU8 {
     let size = exposure.frame.size();
     let mut row = vec![
-        exposure.frame.to_picture(),
+        exposure.frame.to_u8(),
         render(&exposure.events, exposure.span, exposure.sensor, size),
     ];
     row.extend(restored.iter().cloned());

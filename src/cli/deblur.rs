@@ -1,6 +1,6 @@
 //! `gem-live deblur`: restores recordings to PNG images.
 
-use super::common::{Network, Progress, thresholds, write_png};
+use super::common::{Network, Progress, thresholds};
 use super::consistency::{EventOptions, Findings};
 use super::contact_sheet::contact_sheet;
 use super::failure::Failure;
@@ -11,6 +11,7 @@ use gem_live::deblur::{MIN_REBLUR_INSTANTS, edi, even_instants};
 use gem_live::event::Thresholds;
 use gem_live::exposure::Exposure;
 use gem_live::formats::film::{FilmError, FilmWriter};
+use gem_live::formats::pictures::write_png;
 use gem_live::image::{ImageU8, Rounding};
 use gem_live::sequence::{
     Blur, FileThresholds, Pair, ReadOptions, RepairedFiles, find_npz_files_counted,
@@ -113,7 +114,7 @@ impl Restorer {
                 let targets: Vec<TimeRange> =
                     instants.iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect();
                 let planes = edi(exposure, &targets, thresholds)?;
-                Ok(planes.iter().map(|p| p.to_picture()).collect())
+                Ok(planes.iter().map(|p| p.to_u8()).collect())
             }
         }
     }

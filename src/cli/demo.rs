@@ -1,11 +1,12 @@
 //! `gem-live` where no window can be opened: restores the built-in clip to a picture.
 
-use super::common::{Progress, write_png};
+use super::common::Progress;
 use super::contact_sheet::contact_sheet;
 use super::failure::Failure;
 use gem_live::Deblurrer;
 use gem_live::deblur::metrics::psnr;
 use gem_live::engine;
+use gem_live::formats::pictures::write_png;
 use gem_live::image::{ImageU8, Rounding};
 use gem_live::live::{ClipSource, Compute};
 use gem_live::network::Weights;
@@ -40,7 +41,7 @@ pub(super) fn run(why: &str, compute: Compute, weights: &Weights) -> Result<Exit
             continue;
         };
         result.time += start.elapsed();
-        let both = [psnr(truth, &exposure.frame.to_picture())?, psnr(truth, &restored)?];
+        let both = [psnr(truth, &exposure.frame.to_u8())?, psnr(truth, &restored)?];
         progress.step(&format!("{:.1} dB to {:.1} dB", both[0], both[1]));
         result.add(both, || contact_sheet(exposure, &[restored]));
     }

@@ -152,7 +152,7 @@ pub(super) fn run(
     }
 }
 
-/// Prints the report. A source that failed for good, or that delivered nothing, is an error.
+/// Prints the report. A source that failed permanently, or that delivered nothing, is an error.
 fn print_report(
     report: Report,
     json: bool,

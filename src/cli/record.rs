@@ -76,7 +76,7 @@ pub(crate) struct Record {
 struct RecordingEnd {
     ending: Option<StopReason>,
     progress: Progress,
-    /// Why the source failed for good.
+    /// Why the source failed permanently.
     failure: Option<String>,
     /// What contradicts between events and exposures.
     remarks: Vec<String>,

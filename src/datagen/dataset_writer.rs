@@ -5,6 +5,7 @@
 //! journal are made again. When the dataset is complete, manifest.json replaces the journal.
 
 use crate::formats::atomic_file::{self, WriteError};
+use crate::panics::Locked;
 use crate::sequence::{
     DATASET_MANIFEST, DatasetManifest, DatasetManifestError, Entry, Pair, SaveError,
     published_crop, sensors,
@@ -142,7 +143,7 @@ impl DatasetWriter {
     /// The recording or the journal cannot be written.
     pub fn add(&self, file: &str, pair: &Pair, entry: Entry) -> Result<(), SetError> {
         pair.write(&self.folder.join(file))?;
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut made = self.made.locked();
         let cause = |cause| SetError::Io { path: self.folder.join(JOURNAL), cause };
         made.0.write_all(journal_line(file, &entry).as_bytes()).map_err(cause)?;
         made.1.insert(file.to_owned(), entry);
@@ -151,7 +152,7 @@ impl DatasetWriter {
 
     /// Adds an input that cannot be used to the summary, as its name and the reason.
     pub fn skip(&self, what: String) {
-        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+        self.skipped.locked().push(what);
     }
 
     /// Ends without a dataset. If there is no recording, the journal is removed, so that the next run

@@ -95,7 +95,7 @@ pub fn capture(scene: &Scene, plan: &CapturePlan) -> Result<Capture, PushError> 
     }
     let truth = plan.truth_us.iter().map(|t_us| {
         scene.render(t_us * 1e-6, size, &mut light);
-        light.to_planes(camera.transfer).map(|v| v.clamp(0.0, 1.0))
+        light.to_f32(camera.transfer).map(|v| v.clamp(0.0, 1.0))
     });
     let truth = truth.collect();
     Ok(Capture { frames, truth, events })

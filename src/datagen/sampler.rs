@@ -158,7 +158,7 @@ impl Sampler {
             Ok(mut captured) => {
                 drawn.apply(&mut captured, span, sensor);
                 (
-                    captured.frames.pop().map_or_else(dark, |f| f.to_planes()),
+                    captured.frames.pop().map_or_else(dark, |f| f.to_f32()),
                     captured.truth.pop().unwrap_or_else(dark),
                     captured.events,
                 )

@@ -19,17 +19,17 @@ pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> ImageF32 {
     out
 }
 
-/// An eight-bit image of the frame's shape, in memory of `store`; `OutputRef::F32` is for gray
+/// An eight-bit image of the frame's shape, in memory of `pool`; `OutputRef::F32` is for gray
 /// frames.
 pub(super) fn crop_picture(
     view: OutputRef<'_>,
     exposure: &Exposure,
     rounding: Rounding,
-    store: &ImagePool<u8>,
+    pool: &ImagePool<u8>,
 ) -> ImageU8 {
     match view {
-        OutputRef::U8(pixels) => crop_pixels(pixels, exposure, store),
-        OutputRef::F32 { latent, .. } => crop_gray(latent, exposure, rounding, store),
+        OutputRef::U8(pixels) => crop_pixels(pixels, exposure, pool),
+        OutputRef::F32 { latent, .. } => crop_gray(latent, exposure, rounding, pool),
     }
 }
 
@@ -38,9 +38,9 @@ fn crop_gray(
     latent: &[f32],
     exposure: &Exposure,
     rounding: Rounding,
-    store: &ImagePool<u8>,
+    pool: &ImagePool<u8>,
 ) -> ImageU8 {
-    let mut out = ImageU8::in_store(store, false, exposure.frame.size(), 0);
+    let mut out = ImageU8::in_pool(pool, false, exposure.frame.size(), 0);
     let rows = Rows::of(exposure);
     for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {
         rows.mean(latent, i).zip(row).for_each(|(mean, v)| *v = rounding.byte(mean));
@@ -49,8 +49,8 @@ fn crop_gray(
 }
 
 /// Crops three eight-bit planes.
-fn crop_pixels(pixels: &[u8], exposure: &Exposure, store: &ImagePool<u8>) -> ImageU8 {
-    let mut out = ImageU8::in_store(store, true, exposure.frame.size(), 0);
+fn crop_pixels(pixels: &[u8], exposure: &Exposure, pool: &ImagePool<u8>) -> ImageU8 {
+    let mut out = ImageU8::in_pool(pool, true, exposure.frame.size(), 0);
     let rows = Rows::of(exposure);
     for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {
         row.copy_from_slice(rows.at(pixels, i / rows.height, i % rows.height));

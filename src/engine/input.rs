@@ -19,7 +19,7 @@ use crate::time::TimeRange;
 ///
 /// // Pure red, from interleaved red, green, blue bytes as in an image file.
 /// let size = Size::new(16, 16);
-/// let frame = ImageU8::from_rgb(size, &[255, 0, 0].repeat(size.area()))?.to_planes();
+/// let frame = ImageU8::from_rgb(size, &[255, 0, 0].repeat(size.area()))?.to_f32();
 /// let image = Image { data: frame.data(), height: size.height, width: size.width };
 /// let (blue, rest) = image.data.split_at(size.area());
 /// let (green, red) = rest.split_at(size.area());

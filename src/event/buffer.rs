@@ -2,8 +2,9 @@
 //! the live path does not allocate memory for events.
 
 use super::Event;
+use crate::panics::Locked;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Largest number of spare buffers: packets of a millisecond for an eighth of a second.
 const MAX_BUFFERS: usize = 128;
@@ -45,7 +46,7 @@ impl SpareBuffers {
 impl EventPool {
     /// Returns an empty buffer. Its capacity is that of its last use.
     pub fn take(&self) -> EventBuffer {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let spare = self.spare.locked().take();
         EventBuffer { list: spare.unwrap_or_default(), home: Some(self.clone()) }
     }
 }
@@ -58,9 +59,9 @@ pub struct EventBuffer {
 }
 
 impl EventBuffer {
-    /// A copy with memory from `store`.
-    pub fn copy_in(&self, store: &EventPool) -> Self {
-        let mut copy = store.take();
+    /// A copy with memory from `pool`.
+    pub fn copy_in(&self, pool: &EventPool) -> Self {
+        let mut copy = pool.take();
         copy.extend_from_slice(self);
         copy
     }
@@ -125,7 +126,7 @@ impl Drop for EventBuffer {
         let Some(home) = self.home.take() else { return };
         let mut list = std::mem::take(&mut self.list);
         list.clear();
-        home.spare.lock().unwrap_or_else(PoisonError::into_inner).put_back(list);
+        home.spare.locked().put_back(list);
     }
 }
 
@@ -136,9 +137,9 @@ mod tests {
 
     #[test]
     fn a_buffer_dropped_on_another_thread_is_reused_empty_and_a_clone_is_not() {
-        let store = EventPool::default();
+        let pool = EventPool::default();
         let event = Event { t_us: 1, x: 2, y: 3, polarity: true };
-        let mut first = store.take();
+        let mut first = pool.take();
         first.extend([event; 100]);
         let (at, copy) = (first.as_ptr(), first.clone());
         assert!(copy == first && copy.as_ptr() != at);
@@ -146,33 +147,33 @@ mod tests {
         drop(copy);
         // An allocator would return the freed memory for the next allocation of the same size.
         let decoy = vec![event; 100];
-        let again = store.take();
+        let again = pool.take();
         assert!(again.is_empty() && again.capacity() >= 100);
         assert!(again.as_ptr() == at && decoy.as_ptr() != at);
-        assert!(store.take().as_ptr() != at, "the same memory was returned twice");
+        assert!(pool.take().as_ptr() != at, "the same memory was returned twice");
     }
 
     #[test]
     fn buffers_that_exceed_the_capacity_limit_are_freed() {
-        let store = EventPool::default();
-        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| store.take()).collect();
+        let pool = EventPool::default();
+        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| pool.take()).collect();
         lists.iter_mut().for_each(|list| list.reserve_exact(MAX_EVENTS / 10));
         drop(lists);
-        let held = store.spare.lock().unwrap();
+        let held = pool.spare.lock().unwrap();
         let capacity: usize = held.lists.iter().map(Vec::capacity).sum();
         assert_eq!((held.lists.len(), held.capacity), (10, capacity));
         drop(held);
-        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| store.take()).collect();
-        let empty = |store: &EventPool| {
-            let held = store.spare.lock().unwrap();
+        let mut lists: Vec<_> = (0..2 * MAX_BUFFERS).map(|_| pool.take()).collect();
+        let empty = |pool: &EventPool| {
+            let held = pool.spare.lock().unwrap();
             held.lists.is_empty() && held.capacity == 0
         };
-        assert!(empty(&store));
+        assert!(empty(&pool));
         lists.iter_mut().for_each(|list| {
             list.shrink_to_fit();
             list.reserve_exact(1);
         });
         drop(lists);
-        assert_eq!(store.spare.lock().unwrap().lists.len(), MAX_BUFFERS);
+        assert_eq!(pool.spare.lock().unwrap().lists.len(), MAX_BUFFERS);
     }
 }

@@ -1,10 +1,11 @@
 //! Atomic file writes: a temporary file, a flush to disk, a rename, and a flush of the folder. The
 //! file is either complete or absent.
 
+use crate::panics::Locked;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Temporary files that are being written.
 static UNFINISHED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -14,14 +15,14 @@ struct Unfinished(PathBuf);
 
 impl Unfinished {
     fn new(path: &Path) -> Self {
-        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).insert(path.to_owned());
+        UNFINISHED.locked().insert(path.to_owned());
         Self(path.to_owned())
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+        UNFINISHED.locked().remove(&self.0);
     }
 }
 
@@ -32,7 +33,7 @@ pub fn remove_unfinished() {
 }
 
 fn remove_unfinished_where(selected: impl Fn(&Path) -> bool) {
-    for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+    for path in UNFINISHED.locked().iter() {
         if selected(path) {
             // It may have been renamed meanwhile.
             let _ = std::fs::remove_file(path);

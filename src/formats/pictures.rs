@@ -1,5 +1,6 @@
-//! Pictures in files: png, jpg and bmp.
+//! Pictures in files: png, jpg and bmp are read, png is written.
 
+use super::atomic_file::{self, WriteError};
 use super::input;
 use super::limits::{MAX_PICTURE_BYTES, check_image};
 use crate::image::{ImageU8, Size};
@@ -92,12 +93,51 @@ pub fn decode(bytes: impl BufRead + Seek) -> Result<ImageU8, String> {
     ImageU8::from_rgb(size, rgb.as_raw()).map_err(|e| e.to_string())
 }
 
+/// Encodes an image as a PNG file: red, green and blue with eight bits each.
+///
+/// # Errors
+/// A side is longer than the format allows.
+pub fn encode_png(picture: &ImageU8) -> Result<Vec<u8>, String> {
+    let side = |n: usize| u32::try_from(n).map_err(|e| e.to_string());
+    let (width, height) = (side(picture.size().width)?, side(picture.size().height)?);
+    let (colour, format) = (image::ExtendedColorType::Rgb8, image::ImageFormat::Png);
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::write_buffer_with_format(&mut bytes, &picture.to_rgb(), width, height, colour, format)
+        .map_err(|e| e.to_string())?;
+    Ok(bytes.into_inner())
+}
+
+/// Writes an image as a PNG file, which is either complete or absent.
+///
+/// # Errors
+/// The image cannot be encoded, or the file cannot be written.
+pub fn write_png(path: &Path, picture: &ImageU8) -> Result<(), WriteError> {
+    let bytes = encode_png(picture)
+        .map_err(|why| WriteError { path: path.to_owned(), cause: std::io::Error::other(why) })?;
+    atomic_file::write(path, &bytes)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
     use super::*;
     use std::io::Cursor;
+
+    #[test]
+    fn written_pictures_are_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let size = Size::new(5, 3);
+        let colour = ImageU8::new(3, size, (0..45).collect()).unwrap();
+        write_png(&path, &colour).unwrap();
+        assert_eq!(read_picture(&path).unwrap(), colour);
+        // A gray image has three equal planes in the file.
+        let gray = ImageU8::new(1, size, (0..15).collect()).unwrap();
+        write_png(&path, &gray).unwrap();
+        let read = read_picture(&path).unwrap();
+        assert!((0..3).all(|channel| read.plane(channel) == gray.data()));
+    }
 
     fn png(width: u32, height: u32) -> Vec<u8> {
         let mut bytes = Vec::new();

@@ -4,7 +4,6 @@
 use super::wake::Wake;
 use crate::image::ImageU8;
 use crate::rig::align::{AlignProgress, AlignRun, Alignment};
-use crate::sequence::catalog::shrink;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::time::Duration;
 
@@ -57,7 +56,7 @@ impl BoardSearch {
                     Err(RecvTimeoutError::Disconnected) => return,
                 }
                 let [frame, events] = run.pictures();
-                let small = |p: Option<ImageU8>| p.map(|p| shrink(&p, PREVIEW_SIDE));
+                let small = |p: Option<ImageU8>| p.map(|p| p.shrunk_to_fit(PREVIEW_SIDE));
                 // If the window has not taken the last state, this one is dropped; the next
                 // poll sends a newer one.
                 let _ = states_in.try_send(SearchState {

@@ -9,12 +9,13 @@ use crate::exposure::Exposure;
 use crate::formats::film::without_ffmpeg;
 use crate::image::{ImageF32, ImageU8};
 use crate::live::{Diagnostics, LiveFrame, MakeRestorer, Restorer};
+use crate::panics::Locked;
 use crate::sequence::export::{ExportError, Exported, Order, Phase, run};
 use crate::sequence::{FilmOrder, FilmOrderError, FilmReport, make_film};
 use eframe::egui;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -61,7 +62,7 @@ struct State {
 impl State {
     /// Shows the progress; returns whether the export continues.
     fn step(&self, progress: ExportProgress) -> ControlFlow<()> {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        *self.progress.locked() = progress;
         (self.wake)();
         match self.stop.load(Ordering::Relaxed) {
             true => ControlFlow::Break(()),
@@ -119,7 +120,7 @@ impl ExportJob {
     }
 
     pub(super) fn progress(&self) -> ExportProgress {
-        *self.state.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.progress.locked()
     }
 
     /// Asks the export to stop.
@@ -167,7 +168,7 @@ fn restore(
     let now = Instant::now();
     let captured = LiveFrame {
         number: 0,
-        picture: exposure.frame.to_picture(),
+        picture: exposure.frame.to_u8(),
         exposure: exposure.clone(),
         truth: Vec::new(),
         contrast: Contrast::set(thresholds),
@@ -177,7 +178,7 @@ fn restore(
     restorer.set_thresholds(thresholds);
     let mut planes = restorer.restore_planes(&Arc::new(captured), instants)?;
     reblur(&exposure.frame, &mut planes);
-    Ok(planes.iter().map(ImageF32::to_picture).collect())
+    Ok(planes.iter().map(ImageF32::to_u8).collect())
 }
 
 #[cfg(test)]
@@ -258,7 +259,7 @@ mod tests {
                     let restored = deblurrer.restore(exposure, instants);
                     let mut planes = restored.map_err(|e| e.to_string())?;
                     reblur(&exposure.frame, &mut planes);
-                    Ok(planes.iter().map(ImageF32::to_picture).collect())
+                    Ok(planes.iter().map(ImageF32::to_u8).collect())
                 },
                 |_| ControlFlow::Continue(()),
             )

@@ -2,6 +2,7 @@
 
 use super::action::Action;
 use super::describe;
+use super::film_clock::FilmClock;
 use super::player::Player;
 use super::settings::{Settings, View};
 use super::wake::{Wake, WakeAtEnd};
@@ -21,8 +22,6 @@ use std::time::{Duration, Instant};
 
 /// Pictures that wait for the disk.
 const QUEUE: usize = 8;
-/// A longer time without a picture, as in a pause, is left out of the film.
-const MAX_GAP: Duration = Duration::from_secs(2);
 /// Time to complete the film when the window closes, and then for the stopped encoder to end.
 const END_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(5);
@@ -242,33 +241,6 @@ pub(super) fn layout(view: View) -> Layout {
     }
 }
 
-/// Keeps the time of a film of this many frames per second: what is lost by rounding to whole frames
-/// counts for the pictures that follow, so that a long film does not drift.
-struct FilmClock {
-    rate_hz: f64,
-    /// Frames that are due and not in the film; negative where there are too many.
-    due: f64,
-}
-
-impl FilmClock {
-    fn new(rate_hz: f64) -> Self {
-        Self { rate_hz, due: 0.0 }
-    }
-
-    /// How often the picture before is repeated until one that was shown after `gap`.
-    fn repeats(&mut self, gap: Duration) -> u64 {
-        if gap > MAX_GAP {
-            return 0;
-        }
-        self.due += gap.as_secs_f64() * self.rate_hz;
-        // At most MAX_GAP times the rate, and at least the picture itself.
-        let frames = self.due.round().max(1.0);
-        // Pictures that come faster than the film plays are all kept; that is not made up for later.
-        self.due = (self.due - frames).max(-1.0);
-        (frames as u64).saturating_sub(1)
-    }
-}
-
 /// Writes the pictures until the queue is closed, or one of them does not fit.
 fn write(
     path: &Path,
@@ -309,130 +281,4 @@ fn write(
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
-    use super::*;
-    use crate::event::Contrast;
-    use crate::exposure::Exposure;
-    use crate::image::Size;
-    use crate::live::RestoredFrame;
-    use crate::time::TimeRange;
-
-    /// A restored frame of 8x4 pixels.
-    fn restored() -> Arc<RestoredFrame> {
-        let picture = ImageU8::filled(true, Size::new(8, 4), 40);
-        let captured = LiveFrame {
-            number: 0,
-            exposure: Exposure {
-                frame: picture.to_planes(),
-                span: TimeRange::new(0.0, 10_000.0),
-                events: Vec::new().into(),
-                sensor: Size::new(4, 2),
-            },
-            picture: picture.clone(),
-            truth: Vec::new(),
-            contrast: Contrast::default(),
-            closed: Instant::now(),
-            arrived: Instant::now(),
-        };
-        Arc::new(RestoredFrame {
-            captured: Arc::new(captured),
-            instants: vec![0.5],
-            restored: vec![picture],
-            on_device: None,
-            edi: Vec::new(),
-            restore_time: Duration::ZERO,
-            psnr_db: None,
-            ssim: None,
-            sharpness_gain: None,
-            failed: false,
-            repeated: false,
-        })
-    }
-
-    /// A film whose thread does this.
-    fn running(
-        queue: Sender<Shown>,
-        stopper: FilmStopper,
-        work: impl FnOnce() -> Result<WrittenFilm, FilmError> + Send + 'static,
-    ) -> Running {
-        Running {
-            queue: Some(queue),
-            counters: Arc::new(Counters::default()),
-            dropped: 0,
-            sent: 0,
-            stopper,
-            thread: std::thread::spawn(work),
-        }
-    }
-
-    #[test]
-    fn closing_the_window_does_not_wait_for_an_encoder_that_hangs() {
-        let mut film = FilmRecording::new(Arc::new(|| ()));
-        assert_eq!(film.end(), Ok(()));
-        let (queue, _waiting) = bounded(QUEUE);
-        let stopper = FilmStopper::default();
-        let shared = stopper.clone();
-        film.running = Some(running(queue, stopper, move || {
-            while !shared.is_stopped() {
-                std::thread::sleep(POLL_INTERVAL);
-            }
-            Err(FilmError::Stopped("film.mp4".into()))
-        }));
-        let why = film.end_within(Duration::ZERO).unwrap_err();
-        assert!(why.contains("film.mp4: no film: it could not be completed in time"), "{why}");
-        assert!(film.progress().is_none());
-    }
-
-    #[test]
-    fn a_film_holds_no_frames_and_counts_what_does_not_fit() {
-        let mut film = FilmRecording::new(Arc::new(|| ()));
-        // The thread takes no picture: all of them wait.
-        let (queue, waiting) = bounded(QUEUE);
-        film.running = Some(running(queue, FilmStopper::default(), || Err(FilmError::Rate(0.0))));
-        let (mut player, settings) = (Player::new(None), Settings::default());
-        let frame = restored();
-        player.latest = Some(frame.clone());
-        for _ in 0..QUEUE + 3 {
-            // As if it were another picture.
-            film.running.as_mut().unwrap().sent = player.revision().wrapping_sub(1);
-            film.put(&player, &settings);
-            film.put(&player, &settings);
-        }
-        assert_eq!((waiting.len(), film.progress().unwrap().dropped), (QUEUE, 3));
-        // A frame can hold a texture of the graphics engine, which has fewer of them than wait here.
-        player.latest = None;
-        assert_eq!(Arc::strong_count(&frame), 1);
-    }
-
-    #[test]
-    fn missing_pictures_are_repeated_and_pauses_are_left_out() {
-        let after = |ms| FilmClock::new(20.0).repeats(Duration::from_millis(ms));
-        assert_eq!([0, 50, 60, 74, 100, 260].map(after), [0, 0, 0, 0, 1, 4]);
-        assert_eq!((after(2000), after(2001)), (39, 0));
-    }
-
-    /// Pictures at times that are no multiples of the film's period, over ten minutes.
-    #[test]
-    fn a_long_film_plays_as_long_as_what_it_shows() {
-        // Always 1.4, 1.6 and 2.49 periods; and in turn less and more than one.
-        for gaps_ms in [&[70][..], &[80], &[124, 125], &[20, 80], &[33, 67, 92]] {
-            let mut clock = FilmClock::new(20.0);
-            let (mut shown_ms, mut frames) = (0_u64, 0_u64);
-            for gap_ms in gaps_ms.iter().cycle() {
-                shown_ms += gap_ms;
-                frames += 1 + clock.repeats(Duration::from_millis(*gap_ms));
-                if shown_ms > 600_000 {
-                    break;
-                }
-            }
-            assert!(frames.abs_diff(shown_ms / 50) <= 2, "{gaps_ms:?}: {frames}");
-        }
-        // A burst of pictures is not made up for by the ones after it.
-        let mut clock = FilmClock::new(20.0);
-        (0..100).for_each(|_| assert_eq!(clock.repeats(Duration::from_millis(5)), 0));
-        let later: u64 = (0..10).map(|_| clock.repeats(Duration::from_millis(100))).sum();
-        assert_eq!(later, 9);
-    }
-}
+mod tests;

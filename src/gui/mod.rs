@@ -11,6 +11,7 @@ mod describe;
 mod dialogs;
 mod export_job;
 mod file_kind;
+mod film_clock;
 mod film_recording;
 mod gpu;
 mod gpu_image;

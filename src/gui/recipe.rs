@@ -7,7 +7,8 @@ use crate::live::{
     RigHandle, Sources, Sparse, open_with_clock, pass_through, san_with,
 };
 use crate::network::Weights;
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::panics::Locked;
+use std::sync::{Arc, Mutex};
 
 /// Opens a source by its name.
 pub(super) type Open =
@@ -42,8 +43,7 @@ impl Recipe {
     /// Reads the weights in use.
     fn current(&self) -> GetWeights {
         let weights = self.weights.clone();
-        let current =
-            move || weights.lock().unwrap_or_else(PoisonError::into_inner).as_ref().clone();
+        let current = move || weights.locked().as_ref().clone();
         Box::new(move || Ok(current()))
     }
 

@@ -5,6 +5,7 @@ use super::action::Action;
 use super::describe;
 use super::wake::{Wake, in_background};
 use super::widgets::toast::{Message, ToastKind};
+use crate::panics::caught;
 use crate::sequence::catalog::{self, Sequence};
 use eframe::egui::{ColorImage, TextureHandle, Ui};
 use std::collections::HashMap;
@@ -96,7 +97,8 @@ impl RecordingList {
         let (folder, wake) = (folder.to_owned(), self.wake.clone());
         let known: Vec<PathBuf> = self.thumbnails.keys().cloned().collect();
         let work = move || {
-            let list = catalog::list(&folder).map_err(|e| e.to_string());
+            let list = caught(|| catalog::list(&folder).map_err(|e| e.to_string()));
+            let list = list.and_then(|list| list);
             let all = list.clone().unwrap_or_default();
             if send.send(Read::List(list)).is_err() {
                 return;

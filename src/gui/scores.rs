@@ -4,6 +4,7 @@ use super::wake::Wake;
 use crate::deblur::metrics::{psnr, ssim};
 use crate::image::ImageU8;
 use crate::live::{LiveFrame, RestoredFrame};
+use crate::panics::caught;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,7 +45,11 @@ impl Scorer {
         let (send, results) = bounded(1);
         let run = move || {
             for job in queue {
-                if send.send(score(&job)).is_err() {
+                let scores = caught(|| score(&job)).unwrap_or_else(|why| {
+                    tracing::error!("a picture has no scores: {why}");
+                    None
+                });
+                if send.send(scores).is_err() {
                     return;
                 }
                 wake();

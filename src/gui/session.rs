@@ -8,10 +8,11 @@ use crate::live::{
     Control, Fact, MakeRestorer, Notice, OutputStatus, Pipeline, RestoreRequest, RestoredFrame,
     RigHandle, Snapshot, SourceReport, Sources, Transport,
 };
+use crate::panics::Locked;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
-use std::sync::{Arc, PoisonError};
 
 type Opened = Result<(Pipeline, RigHandle), String>;
 
@@ -159,7 +160,7 @@ impl Session {
             let stamp = FileStamp::of(&path);
             let new = weights_watch::read(&path);
             if let Ok(new) = &new {
-                *weights.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(new.clone());
+                *weights.locked() = Arc::new(new.clone());
                 weights_file.set(path, stamp);
             }
             done.store(true, Ordering::Release);
@@ -177,8 +178,7 @@ impl Session {
             // The user may have chosen other weights meanwhile.
             Reload::Loaded(path, _) if self.weights_file.path().as_ref() != Some(&path) => None,
             Reload::Loaded(path, new) => {
-                let mut current =
-                    self.recipe.weights.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut current = self.recipe.weights.locked();
                 *current = Arc::new((*new).clone());
                 if let Some(pipeline) = &self.pipeline {
                     pipeline.swap((self.recipe.restorer)(Box::new(move || Ok(*new))));

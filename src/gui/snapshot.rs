@@ -3,6 +3,7 @@
 use super::wake::Wake;
 use super::widgets::toast::{Message, ToastKind};
 use crate::event::render;
+use crate::formats::pictures::write_png;
 use crate::image::ImageU8;
 use crate::live::RestoredFrame;
 use std::fmt::Write as _;
@@ -46,8 +47,10 @@ fn save(frame: &RestoredFrame, index: usize, folder: &Path) -> Result<String, St
     let name =
         |what: &str| folder.join(format!("snapshot-{seconds}-{:06}-{what}", frame.captured.number));
     let events = render(&exposure.events, exposure.span, exposure.sensor, exposure.frame.size());
-    png(&name("blurry.png"), &frame.captured.picture)?;
-    png(&name("events.png"), &events)?;
+    let png =
+        |what: &str, picture: &ImageU8| write_png(&name(what), picture).map_err(|e| e.to_string());
+    png("blurry.png", &frame.captured.picture)?;
+    png("events.png", &events)?;
     let mut table = String::from("t_us,x,y,p\n");
     for e in &exposure.events {
         // Writing to a string cannot fail.
@@ -56,29 +59,10 @@ fn save(frame: &RestoredFrame, index: usize, folder: &Path) -> Result<String, St
     crate::formats::atomic_file::write(&name("events.csv"), table.as_bytes())
         .map_err(|e| e.to_string())?;
     match (frame.restored.get(index), &frame.on_device) {
-        (Some(restored), _) => png(&name("restored.png"), restored)?,
-        (None, Some(picture)) => png(&name("restored.png"), &picture.read()?)?,
+        (Some(restored), _) => png("restored.png", restored)?,
+        (None, Some(picture)) => png("restored.png", &picture.read()?)?,
         (None, None) => {}
     }
     let place = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     Ok(format!("Snapshot saved in {}", place.display()))
-}
-
-/// Writes an 8-bit RGB PNG file.
-///
-/// # Errors
-/// The picture cannot be encoded or the file cannot be written.
-pub(super) fn png(path: &Path, picture: &ImageU8) -> Result<(), String> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let side = |n: usize| u32::try_from(n).map_err(|e| e.to_string());
-    image::write_buffer_with_format(
-        &mut bytes,
-        &picture.to_rgb(),
-        side(picture.size().width)?,
-        side(picture.size().height)?,
-        image::ExtendedColorType::Rgb8,
-        image::ImageFormat::Png,
-    )
-    .map_err(|e| format!("{}: {e}", path.display()))?;
-    crate::formats::atomic_file::write(path, bytes.get_ref()).map_err(|e| e.to_string())
 }

@@ -3,9 +3,10 @@
 
 use super::wake::Wake;
 use crate::network::Weights;
+use crate::panics::{Locked, caught};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 /// Interval between two checks of the file.
@@ -36,7 +37,7 @@ type StampedFile = (PathBuf, Option<FileStamp>);
 impl WeightsFile {
     /// Sets the file whose weights are in use, and the stamp that it had when it was read.
     pub(super) fn set(&self, path: PathBuf, stamp: Option<FileStamp>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((path, stamp));
+        *self.0.locked() = Some((path, stamp));
     }
 
     /// The file; none for the built-in weights.
@@ -45,7 +46,7 @@ impl WeightsFile {
     }
 
     fn get(&self) -> Option<StampedFile> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.locked().clone()
     }
 }
 
@@ -115,7 +116,7 @@ impl Poller {
         if used == Some(stamp) || before != Some((path.clone(), stamp)) {
             return None;
         }
-        let read = read(&path);
+        let read = caught(|| read(&path)).and_then(|read| read);
         if FileStamp::of(&path) != Some(stamp) {
             return None;
         }

@@ -8,6 +8,7 @@
 mod luma;
 mod pad;
 mod pool;
+mod shrink;
 
 pub use luma::LUMA_BGR;
 pub(crate) use pad::{Padded, reflect_bytes, reflect_plane};
@@ -98,19 +99,19 @@ impl<T: Copy> Planar<T> {
         Self { channels, size, data: vec![value; channels * size.area()].into() }
     }
 
-    /// As [`Planar::filled`], with memory that returns to `store` when the image is dropped. Only
+    /// As [`Planar::filled`], with memory that returns to `pool` when the image is dropped. Only
     /// new memory is filled with `value`; reused memory holds an earlier image.
-    pub fn in_store(store: &ImagePool<T>, colour: bool, size: Size, value: T) -> Self {
+    pub fn in_pool(pool: &ImagePool<T>, colour: bool, size: Size, value: T) -> Self {
         let size = Size::new(size.width.max(1), size.height.max(1));
         let channels = if colour { 3 } else { 1 };
-        Self { channels, size, data: store.take(channels * size.area(), value) }
+        Self { channels, size, data: pool.take(channels * size.area(), value) }
     }
 
-    /// A copy with memory from `store`.
-    pub fn copy_in(&self, store: &ImagePool<T>) -> Self {
+    /// A copy with memory from `pool`.
+    pub fn copy_in(&self, pool: &ImagePool<T>) -> Self {
         // An image is never empty, so there is a first sample.
         let value = self.data[0];
-        let mut copy = Self::in_store(store, self.channels == 3, self.size, value);
+        let mut copy = Self::in_pool(pool, self.channels == 3, self.size, value);
         copy.data.copy_from_slice(&self.data);
         copy
     }
@@ -168,14 +169,14 @@ impl ImageU8 {
     }
 
     /// Converts to floating point: samples divided by 255.
-    pub fn to_planes(&self) -> ImageF32 {
+    pub fn to_f32(&self) -> ImageF32 {
         self.map(fraction)
     }
 
-    /// As [`ImageU8::to_planes`], with memory from `store`, for use with every frame of the live
+    /// As [`ImageU8::to_f32`], with memory from `pool`, for use with every frame of the live
     /// path.
-    pub fn to_planes_in(&self, store: &ImagePool<f32>) -> ImageF32 {
-        let mut planes = ImageF32::in_store(store, self.channels == 3, self.size, 0.0);
+    pub fn to_f32_in(&self, pool: &ImagePool<f32>) -> ImageF32 {
+        let mut planes = ImageF32::in_pool(pool, self.channels == 3, self.size, 0.0);
         planes.data_mut().iter_mut().zip(self.data()).for_each(|(to, v)| *to = fraction(*v));
         planes
     }
@@ -226,7 +227,7 @@ impl Rounding {
 
 impl ImageF32 {
     /// Converts to eight bits by truncation after clamping, as the published evaluation does.
-    pub fn to_picture(&self) -> ImageU8 {
+    pub fn to_u8(&self) -> ImageU8 {
         self.rounded(Rounding::Down)
     }
 

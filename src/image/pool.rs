@@ -1,7 +1,8 @@
 //! Pooled image buffers. Clones of an image share its memory, which returns to its pool when the last
 //! of them is dropped, on any thread, so that the live path neither copies nor allocates images.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::panics::Locked;
+use std::sync::{Arc, Mutex};
 
 /// Largest number of spare buffers: all that a pipeline has in use with nine target instants.
 const MAX_BUFFERS: usize = 32;
@@ -22,7 +23,7 @@ impl<T> Default for ImagePool<T> {
 impl<T> ImagePool<T> {
     /// Keeps a buffer for the next image, unless there are enough.
     fn keep(&self, buffer: Arc<Buffer<T>>) {
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spare = self.spare.locked();
         if spare.len() < MAX_BUFFERS {
             spare.push(buffer);
         }
@@ -34,7 +35,7 @@ impl<T: Copy> ImagePool<T> {
     /// with `value`.
     pub(super) fn take(&self, length: usize, value: T) -> Samples<T> {
         let spare = {
-            let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut spare = self.spare.locked();
             // Buffers of another length are no longer needed.
             spare.retain(|buffer| buffer.data.len() == length);
             spare.pop()
@@ -133,54 +134,54 @@ mod tests {
 
     #[test]
     fn a_clone_shares_the_memory_until_one_of_both_is_changed() {
-        let store = ImagePool::default();
+        let pool = ImagePool::default();
         let size = Size::new(64, 48);
-        let first = ImageU8::in_store(&store, true, size, 7);
+        let first = ImageU8::in_pool(&pool, true, size, 7);
         let (at, mut clone) = (first.data().as_ptr(), first.clone());
         assert_eq!(clone.data().as_ptr(), at);
         clone.data_mut().fill(9);
         assert!(first.data().iter().all(|v| *v == 7) && clone.data().iter().all(|v| *v == 9));
         let shared = first.clone();
         drop(first);
-        let second = ImageU8::in_store(&store, true, size, 0);
+        let second = ImageU8::in_pool(&pool, true, size, 0);
         assert_ne!(second.data().as_ptr(), at, "the memory returned while a clone needs it");
         assert!(shared.data().iter().all(|v| *v == 7));
         drop(shared);
-        assert_eq!(ImageU8::in_store(&store, true, size, 0).data().as_ptr(), at);
+        assert_eq!(ImageU8::in_pool(&pool, true, size, 0).data().as_ptr(), at);
         // The changed clone has memory of its own, which no pool is given.
         drop(clone);
-        assert_eq!(store.spare.lock().unwrap().len(), 1);
+        assert_eq!(pool.spare.lock().unwrap().len(), 1);
     }
 
     #[test]
     fn an_image_dropped_on_another_thread_is_reused() {
-        let store = ImagePool::default();
+        let pool = ImagePool::default();
         let size = Size::new(640, 480);
-        let mut first = ImageU8::in_store(&store, true, size, 7);
+        let mut first = ImageU8::in_pool(&pool, true, size, 7);
         assert_eq!((first.channels(), first.size()), (3, size));
         assert!(first.data().iter().all(|v| *v == 7));
         first.data_mut().fill(9);
         let (at, copy) = (first.data().as_ptr(), first.clone());
-        let second = ImageU8::in_store(&store, true, size, 0);
+        let second = ImageU8::in_pool(&pool, true, size, 0);
         assert!(second.data().as_ptr() != at, "the same memory was returned twice");
         std::thread::spawn(move || drop(first)).join().unwrap();
         drop(copy);
         // An allocator would return the freed memory for the next allocation of the same size.
         let decoy = vec![1_u8; 3 * size.area()];
-        let third = ImageU8::in_store(&store, true, size, 0);
+        let third = ImageU8::in_pool(&pool, true, size, 0);
         assert!(third.data().as_ptr() == at && decoy.as_ptr() != at);
         assert!(third.data().iter().all(|v| *v == 9), "reused memory keeps its contents");
-        let smaller = ImageU8::in_store(&store, false, Size::new(2, 2), 0);
+        let smaller = ImageU8::in_pool(&pool, false, Size::new(2, 2), 0);
         assert_eq!(smaller.data(), [0; 4]);
     }
 
     #[test]
     fn conversion_into_reused_memory_has_the_same_result() {
-        let store = ImagePool::default();
+        let pool = ImagePool::default();
         let size = Size::new(16, 16);
         let mut picture = ImageU8::filled(false, size, 0);
         (0..=255).zip(picture.data_mut()).for_each(|(v, to)| *to = v);
-        drop(ImageU8::filled(false, size, 200).to_planes_in(&store));
-        assert_eq!(picture.to_planes_in(&store), picture.to_planes());
+        drop(ImageU8::filled(false, size, 200).to_f32_in(&pool));
+        assert_eq!(picture.to_f32_in(&pool), picture.to_f32());
     }
 }

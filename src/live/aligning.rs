@@ -1,11 +1,12 @@
 //! The alignment of a rig's two cameras: loaded when both are connected, measured on request.
 
 use super::fact::AlignmentStatus;
+use crate::panics::Locked;
 use crate::rig::align::store::{self, Pair};
 use crate::rig::align::{AlignRun, AlignSettings, Alignment};
 use crate::rig::{Change, Changes};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Packets that may wait for the search; further packets are skipped.
 const QUEUE: usize = 64;
@@ -42,7 +43,7 @@ struct State {
 
 impl AlignmentHandle {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.locked()
     }
 
     /// Loads and stores alignments in this folder instead of the user's settings folder.

@@ -82,7 +82,7 @@ impl ExposureSource for ClipSource {
         let now = Instant::now();
         Ok(Next::Exposure(Box::new(LiveFrame {
             number,
-            picture: exposure.frame.to_picture(),
+            picture: exposure.frame.to_u8(),
             exposure,
             truth: truth.into_iter().collect(),
             contrast: self.contrast.now(),

@@ -6,12 +6,13 @@
 
 use crate::deblur::{FramePair, ThresholdEstimator, Unused};
 use crate::event::{Contrast, ContrastSource, Event, Thresholds};
+use crate::panics::{Locked, caught};
 use crate::rig::contrast;
 use crate::rig::sync::SyncedExposure;
 use crate::time::TimeRange;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 /// Minimum time between two pairs that are used for the estimate.
@@ -56,7 +57,7 @@ impl LiveContrast {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.locked()
     }
 
     /// The thresholds in use.
@@ -123,7 +124,11 @@ impl LiveContrast {
         if state.pairs.is_none() && !state.failed {
             let (send, receive) = bounded(1);
             let shared = Arc::downgrade(&self.0);
-            let run = move || estimate(&receive, &shared);
+            let run = move || {
+                if let Err(why) = caught(|| estimate(&receive, &shared)) {
+                    tracing::error!("contrast thresholds are no longer estimated: {why}");
+                }
+            };
             match std::thread::Builder::new().name("thresholds".into()).spawn(run) {
                 Ok(_) => state.pairs = Some(send),
                 // Without a thread the thresholds do not change.
@@ -179,7 +184,7 @@ fn estimate(pairs: &Receiver<(u64, Pair)>, shared: &Weak<Mutex<State>>) {
     for (camera, [first, second]) in pairs {
         let start = || {
             let shared = shared.upgrade()?;
-            let state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let state = shared.locked();
             Some((camera, ThresholdEstimator::starting_from(state.estimated)))
         };
         if estimator.as_ref().is_none_or(|(of, _)| *of != camera) {
@@ -190,7 +195,7 @@ fn estimate(pairs: &Receiver<(u64, Pair)>, shared: &Weak<Mutex<State>>) {
             continue;
         }
         let Some(shared) = shared.upgrade() else { return };
-        let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = shared.locked();
         if state.camera == camera {
             (state.estimated, state.unsaved) = (estimator.contrast(), true);
             if state.stored.is_none_or(|at| at.elapsed() > STORE_INTERVAL) {

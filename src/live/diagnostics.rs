@@ -1,6 +1,7 @@
 //! Messages about faults; a repeated message is shown and logged once, and counted.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::panics::Locked;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 /// One message for the user.
@@ -24,7 +25,7 @@ pub struct Diagnostics(Arc<Mutex<Vec<Notice>>>);
 
 impl Diagnostics {
     fn with<T>(&self, f: impl FnOnce(&mut Vec<Notice>) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.0.locked())
     }
 
     /// Reports `text`. A repeated text is only counted; a new text replaces the part's old one.

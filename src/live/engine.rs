@@ -11,6 +11,7 @@ use super::{
 };
 use crate::deblur::Pictures;
 use crate::exposure::Exposure;
+use crate::panics::Locked;
 use crossbeam_channel::{Receiver, Sender, never, select};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -176,8 +177,7 @@ impl EngineThread {
             }
             Err(text) => {
                 if restorer.is_none() {
-                    let mut failure =
-                        self.failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    let mut failure = self.failure.locked();
                     *failure = Some(text.clone());
                 }
                 self.notices.notify("weights", text);
@@ -186,8 +186,7 @@ impl EngineThread {
             }
         };
         let Some(new) = new else { return false };
-        *self.description.lock().unwrap_or_else(std::sync::PoisonError::into_inner) =
-            new.describe();
+        *self.description.locked() = new.describe();
         self.stats.restart_times();
         *restorer = Some(new);
         (self.notify)();

@@ -12,10 +12,10 @@ use super::{
     Transport, mailbox,
 };
 use crate::camera;
-use crate::panics::caught;
+use crate::panics::{Locked, caught};
 use crossbeam_channel::Sender;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -190,7 +190,7 @@ impl Pipeline {
         let run = move || {
             if let Err(why) = caught(run) {
                 notices.notify(name, why.clone());
-                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+                failure.locked().get_or_insert(why);
                 ended.store(true, Ordering::Relaxed);
             }
         };
@@ -246,48 +246,48 @@ impl Pipeline {
     /// Why no more exposures will come, after a permanent failure of a camera or of one of this
     /// program's threads.
     pub fn failure(&self) -> Option<String> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failure.locked().clone()
     }
 
     /// Why the first restorer could not be created; then nothing is restored until another one is
     /// given.
     pub fn engine_failure(&self) -> Option<String> {
-        self.engine_failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.engine_failure.locked().clone()
     }
 
     /// What contradicts between the source's events and exposures.
     pub fn remarks(&self) -> Vec<String> {
-        self.remarks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.remarks.locked().clone()
     }
 
     /// The engine in use, and why it was selected.
     pub fn engine(&self) -> String {
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.engine.locked().clone()
     }
 
     /// Name of the source.
     pub fn source(&self) -> String {
-        self.source.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.source.locked().clone()
     }
 
     /// The camera's controls with recent values.
     pub fn controls(&self) -> Vec<camera::Control> {
-        self.controlled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.controlled.locked().clone()
     }
 
     /// The status of the source, for [`describe`](super::describe()).
     pub fn facts(&self) -> Vec<Fact> {
-        self.facts.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.facts.locked().clone()
     }
 
     /// The recent status of the source in numbers.
     pub fn report(&self) -> SourceReport {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.report.locked().clone()
     }
 
     /// The playback status, if the source is a recording.
     pub fn transport(&self) -> Option<Transport> {
-        *self.transport.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.transport.locked()
     }
 }
 

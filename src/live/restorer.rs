@@ -47,7 +47,7 @@ pub trait Restorer: Send {
         instants: &[f64],
     ) -> Result<Vec<ImageF32>, String> {
         self.submit(captured, instants)?;
-        Ok(self.collect()?.iter().map(ImageU8::to_planes).collect())
+        Ok(self.collect()?.iter().map(ImageU8::to_f32).collect())
     }
 
     /// Like [`Restorer::submit`]; the picture of a single instant may stay on a device that the

@@ -231,7 +231,7 @@ impl PlaybackClock {
         if left > timeout {
             return false;
         }
-        // Lost time is not made up for: a burst of old exposures is of no use.
+        // Lost time is not caught up on: a burst of old exposures is of no use.
         let interval = self.interval.div_f64(self.speed);
         self.due = (self.due + interval).max(Instant::now() - interval);
         true

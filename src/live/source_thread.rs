@@ -6,9 +6,10 @@ use super::{
     PutResult, SourceReport, Stats, Transport,
 };
 use crate::camera;
+use crate::panics::Locked;
 use crossbeam_channel::Receiver;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How often the status of the source is published.
@@ -54,7 +55,7 @@ pub(super) fn publish_remarks(source: &dyn ExposureSource, notices: &Diagnostics
     let remarks = source.remarks();
     if !remarks.is_empty() {
         notices.notify("events", remarks.join("; "));
-        *to.lock().unwrap_or_else(PoisonError::into_inner) = remarks;
+        *to.locked() = remarks;
     }
 }
 
@@ -63,10 +64,10 @@ impl SourceThread {
     fn publish(&self) {
         publish_remarks(self.source.as_ref(), &self.notices, &self.remarks);
         output::report_faults(&self.outputs, &self.notices);
-        *self.facts.lock().unwrap_or_else(PoisonError::into_inner) = self.source.facts();
-        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = self.source.report();
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = self.source.name();
-        let mut controls = self.controlled.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.facts.locked() = self.source.facts();
+        *self.report.locked() = self.source.report();
+        *self.name.locked() = self.source.name();
+        let mut controls = self.controlled.locked();
         if controls.as_slice() != self.source.controls() {
             *controls = self.source.controls().to_vec();
         }
@@ -88,7 +89,7 @@ impl SourceThread {
 
     /// Stores and reports the first permanent failure.
     fn fail(&self, why: String) {
-        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failure = self.failure.locked();
         if failure.is_none() {
             *failure = Some(why.clone());
             drop(failure);
@@ -159,8 +160,7 @@ impl SourceThread {
                     }
                 }
             }
-            *self.transport.lock().unwrap_or_else(PoisonError::into_inner) =
-                self.source.transport();
+            *self.transport.locked() = self.source.transport();
             if published.is_none_or(|t: Instant| t.elapsed() > PUBLISH_INTERVAL) {
                 published = Some(Instant::now());
                 self.publish();

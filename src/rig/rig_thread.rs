@@ -6,12 +6,12 @@ use super::drop_log::DropLog;
 use super::preprocess::Preprocessor;
 use super::sync::{SyncBuffer, SyncSettings, SyncStats, SyncedExposure};
 use crate::camera::{DropCause, DropUnit, Drops, Packet};
-use crate::panics::message;
+use crate::panics::{Locked, message};
 use crate::rig::{Change, Changes, Input, Role};
 use crate::time::{ClockMap, EventClock, HostClock, Timestamp};
 use crossbeam_channel::{RecvTimeoutError, Select, Sender, unbounded};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -123,23 +123,21 @@ impl Rig {
                 if published.is_none_or(|at: Timestamp<_>| now.since_us(at) > STATUS_INTERVAL_US) {
                     published = Some(now);
                     drop_log.update();
-                    *shared_state.lock().unwrap_or_else(PoisonError::into_inner) =
-                        read_state(&clocks, &buffer, &preprocessor);
+                    *shared_state.locked() = read_state(&clocks, &buffer, &preprocessor);
                 }
             }
             sources.iter().for_each(|input| count_unread(input, &unread));
             clocks.finish().into_iter().for_each(|frame| buffer.push_frame(frame));
             buffer.finish().into_iter().for_each(|synced| sink(Arc::new(synced)));
             drop_log.finish();
-            *shared_state.lock().unwrap_or_else(PoisonError::into_inner) =
-                read_state(&clocks, &buffer, &preprocessor);
+            *shared_state.locked() = read_state(&clocks, &buffer, &preprocessor);
         })?;
         Ok(Self { state, changes, stop, thread: Some(thread), failure: None })
     }
 
     /// The current status.
     pub fn state(&self) -> RigState {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.locked().clone()
     }
 
     /// A handle to change the preprocessing.

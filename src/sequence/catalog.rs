@@ -209,14 +209,14 @@ pub fn thumbnail(sequence: &Sequence) -> Result<ImageU8, LibraryError> {
     if std::fs::symlink_metadata(&stored).is_ok_and(|m| m.is_file() && m.len() < 4 << 20)
         && let Some(picture) = input::read(&stored, 4 << 20).ok().and_then(|b| decode(&b))
     {
-        return Ok(shrink(&picture, THUMBNAIL_SIDE));
+        return Ok(picture.shrunk_to_fit(THUMBNAIL_SIDE));
     }
     let entries = std::fs::read_dir(&sequence.folder).map_err(|_| nothing())?;
     let mut files: Vec<PathBuf> = entries.flatten().map(|e| e.path()).collect();
     files.retain(|f| is_npz(f));
     files.sort();
     let pair = files.iter().find_map(|f| Pair::read(f).ok()).ok_or_else(nothing)?;
-    Ok(shrink(&pair.frames[0], THUMBNAIL_SIDE))
+    Ok(pair.frames[0].shrunk_to_fit(THUMBNAIL_SIDE))
 }
 
 /// Result of [`delete`].
@@ -311,32 +311,4 @@ fn decode(png: &[u8]) -> Option<ImageU8> {
     let image = reader.decode().ok()?;
     let size = Size::new(image.width() as usize, image.height() as usize);
     ImageU8::from_rgb(size, image.to_rgb8().as_raw()).ok()
-}
-
-/// Shrinks an image until its longer side is at most `side` pixels, by averaging.
-pub fn shrink(picture: &ImageU8, side: usize) -> ImageU8 {
-    let size = picture.size();
-    let longest = size.width.max(size.height);
-    if longest <= side || side == 0 {
-        return picture.clone();
-    }
-    let scaled = |n: usize| (n * side / longest).max(1);
-    let to = Size::new(scaled(size.width), scaled(size.height));
-    let mut small = ImageU8::filled(picture.channels() == 3, to, 0);
-    let plane = to.area();
-    for (channel, out) in small.data_mut().chunks_exact_mut(plane).enumerate() {
-        let from = picture.plane(channel);
-        for (i, value) in out.iter_mut().enumerate() {
-            let (x, y) = (i % to.width, i / to.width);
-            let columns = x * size.width / to.width..(x + 1) * size.width / to.width;
-            let rows = y * size.height / to.height..(y + 1) * size.height / to.height;
-            let line = |row: usize| from.get(row * size.width..).unwrap_or(&[]);
-            let inside =
-                rows.flat_map(|row| line(row).iter().take(columns.end).skip(columns.start));
-            let (sum, count) =
-                inside.fold((0_u64, 0_u64), |(sum, n), v| (sum + u64::from(*v), n + 1));
-            *value = u8::try_from(sum / count.max(1)).unwrap_or(u8::MAX);
-        }
-    }
-    small
 }

@@ -5,7 +5,7 @@ use crate::exposure::Exposure;
 use crate::formats::limits::MAX_TIME_US;
 use crate::formats::npy::{self, Array, NpyError};
 use crate::formats::npz::{self, Npz, NpzError};
-use crate::image::{FrameError, ImageF32, ImageU8, Size};
+use crate::image::{FrameError, ImageU8, Size};
 use crate::time::TimeRange;
 
 /// Why a clip cannot be used.
@@ -108,7 +108,7 @@ impl Clip {
             }
             let start_us = (i * period_us) as f64;
             exposures.push(Exposure {
-                frame: frame.to_planes(),
+                frame: frame.to_f32(),
                 span: TimeRange::new(start_us, start_us + exposure_us as f64),
                 events: events
                     .ok_or_else(|| ClipError::Field(format!("events of exposure {i}")))?,
@@ -129,7 +129,7 @@ impl Clip {
     pub fn to_bytes(&self) -> Result<Vec<u8>, ClipError> {
         let mut entries = Vec::new();
         for (i, e) in self.exposures.iter().enumerate() {
-            let picture = e.frame.map(|v| v + 0.5 / 255.0).to_picture();
+            let picture = e.frame.map(|v| v + 0.5 / 255.0).to_u8();
             let jpeg = jpeg(&picture)?;
             entries.push((format!("frame{i}"), npy::write("|u1", &[jpeg.len()], &jpeg)));
             if let Some(sharp) = self.truth.get(i) {
@@ -194,14 +194,14 @@ impl Clip {
                     })
                 };
                 Exposure {
-                    frame: shrunk(&e.frame, small(e.frame.size())),
+                    frame: e.frame.shrunk(small(e.frame.size())),
                     span: e.span,
                     events: e.events.iter().filter_map(sampled).collect(),
                     sensor,
                 }
             })
             .collect();
-        let truth = self.truth.iter().map(|t| shrunk_picture(t, small(t.size()))).collect();
+        let truth = self.truth.iter().map(|t| t.shrunk(small(t.size()))).collect();
         Self { exposures, truth, period_us: self.period_us }
     }
 
@@ -209,10 +209,10 @@ impl Clip {
     /// stay as they are.
     pub fn with_images(&self, size: Size) -> Self {
         let exposures =
-            self.exposures.iter().map(|e| Exposure { frame: shrunk(&e.frame, size), ..e.clone() });
+            self.exposures.iter().map(|e| Exposure { frame: e.frame.shrunk(size), ..e.clone() });
         Self {
             exposures: exposures.collect(),
-            truth: self.truth.iter().map(|t| shrunk_picture(t, size)).collect(),
+            truth: self.truth.iter().map(|t| t.shrunk(size)).collect(),
             period_us: self.period_us,
         }
     }
@@ -241,77 +241,5 @@ fn jpeg(picture: &ImageU8) -> Result<Vec<u8>, image::ImageError> {
     Ok(jpeg)
 }
 
-fn shrunk_picture(picture: &ImageU8, size: Size) -> ImageU8 {
-    shrunk(&picture.to_planes(), size).map(|v| v + 0.5 / 255.0).to_picture()
-}
-
-/// The image at a smaller size: every pixel is the mean of the area that it covers.
-fn shrunk(frame: &ImageF32, size: Size) -> ImageF32 {
-    let (columns, rows) = (
-        area_weights(frame.size().width, size.width),
-        area_weights(frame.size().height, size.height),
-    );
-    let mut out = ImageF32::filled(frame.channels() == 3, size, 0.0);
-    for (c, plane) in out.data_mut().chunks_exact_mut(size.area().max(1)).enumerate() {
-        let lines: Vec<&[f32]> = frame.plane(c).chunks_exact(frame.size().width).collect();
-        for (row, weights) in plane.chunks_exact_mut(size.width).zip(&rows) {
-            for (line, weight_y) in weights.iter().filter_map(|(y, w)| Some((lines.get(*y)?, w))) {
-                for (v, weights) in row.iter_mut().zip(&columns) {
-                    let values = weights.iter().filter_map(|(x, w)| Some(line.get(*x)? * w));
-                    *v += weight_y * values.sum::<f32>();
-                }
-            }
-        }
-    }
-    out
-}
-
-/// For each of `to` equal parts of `from` pixels: the pixels in it, with the shares that they have
-/// in their mean.
-fn area_weights(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
-    let scale = from as f64 / to.max(1) as f64;
-    (0..to)
-        .map(|i| {
-            let (start, end) = (i as f64 * scale, (i + 1) as f64 * scale);
-            (start as usize..from.min(end.ceil() as usize))
-                .map(|k| {
-                    let covered = end.min((k + 1) as f64) - start.max(k as f64);
-                    (k, (covered / scale) as f32)
-                })
-                .collect()
-        })
-        .collect()
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
-
-    use super::*;
-
-    #[test]
-    fn a_smaller_image_averages_the_area_of_every_pixel() {
-        let frame = ImageF32::new(1, Size::new(3, 2), vec![0.0, 3.0, 6.0, 3.0, 6.0, 9.0]).unwrap();
-        // Columns of 1.5 pixels: (0 + 3 / 2) / 1.5 and (3 / 2 + 6) / 1.5, then the mean of two rows.
-        let small = shrunk(&frame, Size::new(2, 1));
-        let expected = [(1.0 + 4.0) / 2.0, (5.0 + 8.0) / 2.0];
-        for (v, expected) in small.data().iter().zip(expected) {
-            assert!((v - expected).abs() < 1e-5, "{:?}", small.data());
-        }
-    }
-
-    #[test]
-    fn smaller_images_keep_events_and_times() {
-        let clip = Clip::embedded().unwrap();
-        let small = clip.with_images(Size::new(384, 256));
-        assert_eq!(small.exposures.len(), clip.exposures.len());
-        let (small_one, one) = (&small.exposures[0], &clip.exposures[0]);
-        assert_eq!(small_one.frame.size(), Size::new(384, 256));
-        assert_eq!((small_one.span, small_one.sensor), (one.span, one.sensor));
-        assert_eq!(small_one.events.len(), one.events.len());
-        assert_eq!(small.truth[0].size(), Size::new(384, 256));
-        let mean = |data: &[f32]| data.iter().sum::<f32>() / data.len() as f32;
-        let (a, b) = (mean(small_one.frame.data()), mean(one.frame.data()));
-        assert!((a - b).abs() < 1e-3, "{a} {b}");
-    }
-}
+mod tests;

@@ -25,7 +25,7 @@ pub struct PairRef<'a> {
 }
 
 /// Bytes of an event in a file: 2 coordinates of 2 bytes, a timestamp of 8, a polarity of 1.
-const EVENT_BYTES: usize = 13;
+pub const EVENT_BYTES: usize = 13;
 /// An upper bound of the headers of a file, in bytes.
 const HEADERS: usize = 8192;
 

@@ -213,7 +213,7 @@ mod tests {
     }
 
     fn brighter(exposure: &Exposure, instants: &[f64]) -> Vec<ImageU8> {
-        vec![exposure.frame.to_picture().map(|v| v + 50); instants.len()]
+        vec![exposure.frame.to_u8().map(|v| v + 50); instants.len()]
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use discover::{
     FindError, IgnoredFiles, find_npz_files, find_npz_files_counted, folder_advice, missing_part,
     recordings_in,
 };
-pub use encode::PairRef;
+pub use encode::{EVENT_BYTES, PairRef};
 pub use file_thresholds::FileThresholds;
 pub use films::{FilmOrder, FilmOrderError, FilmReport, FilmStep, make_film};
 pub use header::PairHeader;

@@ -115,7 +115,7 @@ impl Pair {
         sensor(self.frames[0].size(), self.scale_factor)
     }
 
-    /// What contradicts between the events and the exposures or the sensor; empty if nothing does.
+    /// Contradictions between the events and the exposures or the sensor; empty if there are none.
     pub fn findings(&self) -> Vec<Finding> {
         let sensor = self.sensor().unwrap_or(self.frames[0].size());
         consistency::check(&self.events, &self.exposures_us, sensor)
@@ -135,9 +135,9 @@ impl Pair {
         };
         let [first, second] = &self.frames;
         let frame = match blur {
-            Blur::First => first.to_planes(),
-            Blur::Second => second.to_planes(),
-            Blur::Large => (first.to_planes().mean(&second.to_planes()))
+            Blur::First => first.to_f32(),
+            Blur::Second => second.to_f32(),
+            Blur::Large => (first.to_f32().mean(&second.to_f32()))
                 .ok_or_else(|| field("blur2", "of another shape than blur1"))?,
         };
         let within = |e: &&Event| (start..end).contains(&e.t_us);

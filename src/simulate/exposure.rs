@@ -73,7 +73,7 @@ impl Shutter {
         let mean = 1.0 / self.weight.max(f64::MIN_POSITIVE) as f32;
         let mut light = self.sum.clone();
         light.pixels_mut().iter_mut().for_each(|p| *p = p.map(|v| v * mean));
-        light.to_planes(transfer)
+        light.to_f32(transfer)
     }
 
     /// Reads out frame `number` and resets the shutter. The noise depends only on the frame number

@@ -83,7 +83,7 @@ impl LightImage {
     }
 
     /// The image as pixel values, without quantisation.
-    pub fn to_planes(&self, transfer: Transfer) -> ImageF32 {
+    pub fn to_f32(&self, transfer: Transfer) -> ImageF32 {
         let area = self.size.area();
         let mut out = ImageF32::filled(true, self.size, 0.0);
         out.data_mut().par_chunks_mut(area).enumerate().for_each(|(c, plane)| {

@@ -8,10 +8,11 @@ use crate::camera::{
 };
 use crate::event::{Event, EventPool, Trigger, TriggerEdge};
 use crate::image::{ImagePool, ImageU8, Size};
+use crate::panics::Locked;
 use crate::simulate::rig::{RigModel, RigWorld};
 use crate::time::Timestamp;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The load that the data path has to carry.
@@ -103,7 +104,7 @@ impl Load {
     }
 
     fn render(&self) -> Result<Arc<Vec<RenderedPeriod>>, DeviceError> {
-        let mut rendered = self.rendered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rendered = self.rendered.locked();
         if let Some(known) = rendered.as_ref() {
             return Ok(known.clone());
         }

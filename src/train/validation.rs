@@ -4,7 +4,7 @@ use super::TrainError;
 use super::cpu::{Input, Net};
 use super::loss::Labelled;
 use crate::deblur::metrics;
-use crate::formats::atomic_file;
+use crate::formats::pictures::write_png;
 use crate::image::{ImageF32, ImageU8, Size};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -105,19 +105,7 @@ impl Validation {
     /// The network cannot process a sample, or a file cannot be written.
     pub fn report(&self, net: &Net, folder: &Path, step: u64) -> Result<Scores, TrainError> {
         if let Some(sheet) = self.sheet(net, 6)? {
-            let path = folder.join(format!("{step:07}.png"));
-            let mut png = std::io::Cursor::new(Vec::new());
-            let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-            image::write_buffer_with_format(
-                &mut png,
-                &sheet.to_rgb(),
-                side(sheet.size().width),
-                side(sheet.size().height),
-                image::ExtendedColorType::Rgb8,
-                image::ImageFormat::Png,
-            )
-            .map_err(|e| TrainError::state(&path, e))?;
-            atomic_file::write(&path, png.get_ref())?;
+            write_png(&folder.join(format!("{step:07}.png")), &sheet)?;
         }
         self.run(net)
     }
@@ -149,7 +137,7 @@ impl Validation {
                 }
             }
         }
-        Ok(ImageF32::new(3, size, data).ok().map(|p| p.to_picture()))
+        Ok(ImageF32::new(3, size, data).ok().map(|p| p.to_u8()))
     }
 }
 

@@ -130,7 +130,7 @@ fn a_model_that_cannot_be_opened_hides_neither_a_working_one_nor_its_problem() {
     fake.world().broken.push((Model::SilkyEvCamVga, broken.clone()));
     let both = "HD: another program uses it; VGA: too old";
     assert_eq!(open().unwrap_err(), DeviceError::NotFound(both.into()));
-    // The same problem of both is said once, and is permanent if it is so for both.
+    // The same problem of both is reported once, and is permanent if it is permanent for both.
     fake.world().broken = BOTH.iter().map(|model| (*model, broken.clone())).collect();
     assert_eq!(open().unwrap_err(), broken);
 }

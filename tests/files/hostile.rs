@@ -8,6 +8,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use crate::common::shared;
 use gem_live::event::Event;
 use gem_live::formats::config::Config;
 use gem_live::formats::pickle::{Writer, load};
@@ -16,16 +17,6 @@ use gem_live::image::{ImageU8, Size};
 use gem_live::network::Weights;
 use gem_live::random::KeyedRng;
 use gem_live::sequence::{GroundTruth, MANIFEST, Manifest, Pair, SessionInfo, THUMBNAIL, catalog};
-use std::path::{Path, PathBuf};
-
-fn hostile() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/hostile");
-    if !folder.is_dir() {
-        println!("skipped: {} is missing", folder.display());
-        return None;
-    }
-    Some(folder)
-}
 
 fn small() -> Pair {
     let size = Size::new(32, 16);
@@ -48,8 +39,9 @@ fn small() -> Pair {
 }
 
 #[test]
-fn the_hostile_files_are_refused_or_read() {
-    let Some(folder) = hostile() else { return };
+#[ignore = "needs ../shared/hostile: damaged recordings, weights and configurations, 4 MB"]
+fn shared_the_hostile_files_are_refused_or_read() {
+    let folder = shared("hostile");
     let refused = |name: &str| {
         let error = Pair::read(&folder.join(name)).unwrap_err().to_string();
         assert!(!error.contains('\n') && error.len() < 1000, "{name}: {error}");
@@ -88,8 +80,9 @@ fn the_hostile_files_are_refused_or_read() {
 }
 
 #[test]
-fn thumbnails_of_any_size_are_bounded() {
-    let Some(hostile) = hostile() else { return };
+#[ignore = "needs ../shared/hostile: two PNG files of millions of pixels"]
+fn shared_thumbnails_of_any_size_are_bounded() {
+    let hostile = shared("hostile");
     let base = tempfile::tempdir().unwrap();
     let folder = base.path().join("scene");
     small().write(&folder.join("scene_00000.npz")).unwrap();

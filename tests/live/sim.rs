@@ -70,7 +70,7 @@ fn frames_are_blurry_truth_is_sharp_and_events_explain_the_difference() {
         assert!(p.events.iter().all(|e| (p.start_us..p.next_us).contains(&e.t_us)));
         let open = p.events.partition_point(|e| e.t_us < p.end_us);
         let exposure = Exposure {
-            frame: p.frame.to_planes(),
+            frame: p.frame.to_f32(),
             span: TimeRange::new(p.start_us as f64, p.end_us as f64),
             events: p.events[..open].to_vec().into(),
             sensor: Size::new(144, 96),
@@ -78,8 +78,8 @@ fn frames_are_blurry_truth_is_sharp_and_events_explain_the_difference() {
         let middle = TimeRange::instant((p.start_us + p.end_us) as f64 / 2.0);
         let image = edi(&exposure, &[middle], Thresholds::both(0.15)).unwrap().remove(0);
         blurry += psnr(&p.truth, &p.frame).unwrap() / all.len() as f64;
-        restored += psnr(&p.truth, &image.to_picture()).unwrap() / all.len() as f64;
-        let (sharp, soft) = (sharpness(&p.truth.to_planes()), sharpness(&p.frame.to_planes()));
+        restored += psnr(&p.truth, &image.to_u8()).unwrap() / all.len() as f64;
+        let (sharp, soft) = (sharpness(&p.truth.to_f32()), sharpness(&p.frame.to_f32()));
         sharper += usize::from(sharp > soft);
     }
     println!("PSNR: blurry {blurry:.2}, EDI {restored:.2} dB");

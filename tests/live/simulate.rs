@@ -263,8 +263,8 @@ fn the_network_improves_the_psnr_of_the_clip() {
     for i in [0, 7] {
         let restored = deblurrer.restore(&clip.exposures[i], &[0.5]).unwrap().remove(0);
         let psnr = |p: &ImageU8| gem_live::deblur::metrics::psnr(&clip.truth[i], p).unwrap();
-        let before = psnr(&clip.exposures[i].frame.to_picture());
-        let after = psnr(&restored.to_picture());
+        let before = psnr(&clip.exposures[i].frame.to_u8());
+        let after = psnr(&restored.to_u8());
         assert!(after > before + 2.0, "exposure {i}: {before} dB before, {after} dB after");
     }
 }

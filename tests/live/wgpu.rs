@@ -60,7 +60,7 @@ impl ExposureSource for Burst {
         self.next += 1;
         Ok(Next::Exposure(Box::new(LiveFrame {
             number: self.next - 1,
-            picture: exposure.frame.to_picture(),
+            picture: exposure.frame.to_u8(),
             exposure,
             truth: Vec::new(),
             contrast: gem_live::event::Contrast::default(),

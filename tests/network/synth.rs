@@ -94,16 +94,16 @@ fn frames_events_and_truth_agree() {
         assert!((mean - stored).abs() < 0.51, "sample {i}: mean {mean}, stored {stored}");
     }
     let exposure = gem_live::exposure::Exposure {
-        frame: captured.frames[0].to_planes(),
+        frame: captured.frames[0].to_f32(),
         span,
         events: captured.events.into(),
         sensor: size,
     };
     let known = gem_live::event::Thresholds::both(0.05);
-    let truth = captured.truth[moments / 4].to_picture();
-    let before = psnr(&truth, &exposure.frame.to_picture()).unwrap();
+    let truth = captured.truth[moments / 4].to_u8();
+    let before = psnr(&truth, &exposure.frame.to_u8()).unwrap();
     let restored = edi(&exposure, &[TimeRange::instant(times[moments / 4])], known).unwrap();
-    let after = psnr(&truth, &restored[0].to_picture()).unwrap();
+    let after = psnr(&truth, &restored[0].to_u8()).unwrap();
     assert!(after > before + 6.0, "{before} dB before, {after} dB after");
 }
 

@@ -2,6 +2,9 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod published;
+mod real_data;
+
 use crate::recordings;
 
 use gem_live::event::{CHANNELS, ContrastSource, EventInput, Thresholds};
@@ -200,60 +203,6 @@ fn config(root: &Path, checkpoints: &Path) -> Config {
 }
 
 #[test]
-fn the_published_stages_finish_name_checkpoints_and_list_skipped_files() {
-    let folder = tempfile::tempdir().unwrap();
-    let train = folder.path().join("train");
-    (0..3).for_each(|i| write(&train, &format!("good{i}.npz"), &pair(i)));
-    write_bad(&train);
-
-    write(&folder.path().join("test"), "held.npz", &pair(20));
-
-    let settings = |checkpoints: &str| published::Settings {
-        config: config(folder.path(), &folder.path().join(checkpoints)),
-        offsets: Offsets::Zero,
-        device: Device::Processor,
-        save_every: Duration::from_secs(3600),
-        times: EventTimes::default(),
-    };
-    let mut watch = steps(1000);
-    assert!(published::run(&settings("a"), &mut watch).unwrap());
-    // After the last epoch of the first stage, and of both cycles.
-    assert_eq!(watch.validations, 3);
-    let pictures = std::fs::read_dir(folder.path().join("a/validation")).unwrap();
-    assert_eq!(pictures.count(), 3);
-    for (bad, _) in BAD {
-        assert!(watch.messages.iter().any(|s| s.contains("skipped") && s.contains(bad)), "{bad}");
-    }
-    assert!(watch.messages.iter().any(|s| s.contains("4 of 7")), "{:?}", watch.messages);
-    for (stage, cycle) in [(1, 0), (2, 1), (2, 2)] {
-        let read = Config { load_stage: stage, load_cycle: cycle, ..settings("a").config };
-        let path = read.checkpoint().unwrap().unwrap();
-        let weights = Weights::from_bytes(&std::fs::read(&path).unwrap());
-        assert!(weights.is_ok(), "{}", path.display());
-        let beginning = format!("best-stage={stage}-cycle={cycle:02}-epoch=");
-        let name = path.file_name().unwrap().to_string_lossy();
-        assert!(name.starts_with(&beginning) && name.contains("-loss="), "{name}");
-        assert!(name.ends_with(".ckpt"), "{name}");
-        let all = std::fs::read_dir(folder.path().join("a")).unwrap();
-        let same = |e: &std::fs::DirEntry| e.file_name().to_string_lossy().starts_with(&beginning);
-        assert_eq!(all.filter_map(Result::ok).filter(same).count(), 1, "only the best is kept");
-    }
-    // The same training, stopped after every step: the last state must be bit-exactly the same.
-    for _ in 0..100 {
-        if published::run(&settings("b"), &mut steps(1)).unwrap() {
-            break;
-        }
-    }
-    let end = |checkpoints: &str| {
-        State::read(&folder.path().join(checkpoints).join("state.safetensors"), EventInput::Counts)
-            .unwrap()
-    };
-    let (a, b) = (end("a"), end("b"));
-    assert!(a.adam == b.adam && a.teacher == b.teacher, "the parameters differ");
-    assert_eq!(a.position.best_file, b.position.best_file);
-}
-
-#[test]
 fn adapting_returns_weights_only_if_they_improved() {
     let folder = tempfile::tempdir().unwrap();
     (0..4).for_each(|i| write(folder.path(), &format!("{i}.npz"), &pair(i)));
@@ -291,125 +240,4 @@ fn adapting_returns_weights_only_if_they_improved() {
     write(single.path(), "only.npz", &pair(1));
     let error = adapt(single.path(), &weights, settings(1e-3), &mut steps(1)).unwrap_err();
     assert!(error.to_string().contains("at least two"), "{error}");
-}
-
-/// One training on recordings with two ratios of resolution, in two folders: crops have the same
-/// image size for both. A recording with a third ratio, which was not requested, is skipped and
-/// listed.
-#[test]
-fn recordings_of_several_folders_and_scales_train_together() {
-    let folder = tempfile::tempdir().unwrap();
-    let (fine, alike) = (folder.path().join("fine"), folder.path().join("alike"));
-    (0..2).for_each(|i| write(&fine.join("train"), &format!("f{i}.npz"), &sized(i, 64, 2)));
-    (0..2).for_each(|i| write(&alike.join("train"), &format!("a{i}.npz"), &sized(i, 48, 1)));
-    write(&alike.join("train"), "other_scale.npz", &sized(9, 64, 4));
-    write(&fine.join("test"), "f.npz", &sized(20, 64, 2));
-    write(&alike.join("test"), "a.npz", &sized(21, 48, 1));
-    let text = "train: true\nroot_path: [FINE, ALIKE]\nscale_factor: [2, 1]\nroi_size: [16, 16]\n\
-                batch_size: 4\nfirst_stage_epoch: 1\nsecond_stage_cycle: 1\n\
-                second_stage_epoch: 1\nwarmup_epoch: 0\nhas_gt: true\n";
-    let text = text
-        .replace("FINE", &fine.display().to_string())
-        .replace("ALIKE", &alike.display().to_string());
-    let (config, remarks) = Config::parse(&text).unwrap();
-    assert!(remarks.warnings.is_empty(), "{remarks:?}");
-    assert_eq!((config.scale_factor, &config.more_scales[..]), (2.0, &[1.0][..]));
-    let config = Config { checkpoint_root: folder.path().join("c"), ..config };
-    let run = |config: &Config, watch: &mut Steps| {
-        let (config, offsets, device) = (config.clone(), Offsets::Zero, Device::Processor);
-        let save_every = Duration::from_secs(3600);
-        let times = EventTimes::default();
-        published::run(&published::Settings { config, offsets, device, save_every, times }, watch)
-    };
-    let mut watch = steps(100);
-    assert!(run(&config, &mut watch).unwrap());
-    let messages = watch.messages.join("\n");
-    assert!(messages.contains("other_scale.npz: scale factor 4 instead of 2"), "{messages}");
-    assert!(messages.contains("1 of 5 recordings skipped"), "{messages}");
-    // Both scales are validated, and one checkpoint is trained on both.
-    let metrics = std::fs::read_to_string(folder.path().join("c/metrics.jsonl")).unwrap();
-    let scores: serde_json::Value = metrics
-        .lines()
-        .find(|l| l.contains("validation"))
-        .map(serde_json::from_str)
-        .unwrap()
-        .unwrap();
-    let gains = scores["validation"]["gain_db"].as_array().unwrap();
-    assert_eq!(gains.iter().map(|g| g[0].as_u64().unwrap()).collect::<Vec<_>>(), [1, 2]);
-    let losses = &watch.losses;
-    assert!(losses.len() >= 3 && losses.iter().all(|l| l.is_finite()), "{losses:?}");
-    // A ratio whose crops the network cannot process is an invalid configuration.
-    let wrong = Config { more_scales: vec![3.0], checkpoint_root: "unused".into(), ..config };
-    let error = run(&wrong, &mut steps(1)).unwrap_err().to_string();
-    assert!(error.contains("cannot be cut at a scale of 3"), "{error}");
-}
-
-/// Recordings with ground truth are also used at smaller ratios of resolution, down to one; the
-/// ground truth is reduced like the blurry image.
-#[test]
-fn recordings_with_ground_truth_are_used_at_random_scales() {
-    let folder = tempfile::tempdir().unwrap();
-    (0..2).for_each(|i| write(folder.path(), &format!("{i}.npz"), &sized(i, 128, 4)));
-    let crop = Crop { events: (32, 32), scale: 4 };
-    let recordings = Recordings::new(folder.path(), Some(crop)).unwrap();
-    let truths = Truths { recordings, batch: 1, seed: 5 };
-    let mut heights = std::collections::BTreeMap::new();
-    for number in 0..40 {
-        for sample in truths.batch(number).unwrap() {
-            let Labelled { input, sharp } = &sample;
-            assert!(input.check(EventInput::Counts).is_ok());
-            assert_eq!((input.event_height, input.event_width), (32, 32));
-            assert_eq!(sharp.len(), 3 * input.height * input.width);
-            assert!(sharp.iter().chain(&input.blur).all(|v| (0.0..=1.0).contains(v)));
-            *heights.entry(input.height).or_insert(0) += 1;
-        }
-        // A batch depends on its number alone.
-        assert!(truths.batch(number).unwrap() == truths.batch(number).unwrap());
-    }
-    assert_eq!(heights.keys().copied().collect::<Vec<_>>(), [32, 64, 96, 128]);
-    assert!(heights[&128] >= 15, "{heights:?}");
-}
-
-/// Known thresholds of a dataset's files come from its manifest, others from the recording; the
-/// samples of every file are made with its own.
-#[test]
-fn recordings_are_read_with_the_thresholds_of_their_camera() {
-    let folder = tempfile::tempdir().unwrap();
-    let train = folder.path().join("train");
-    std::fs::create_dir(&train).unwrap();
-    ["a.npz", "b.npz", "c.npz"].iter().for_each(|name| write(&train, name, &pair(1)));
-    let entry = |on: f64, off: f64| serde_json::json!({"source": "test", "thresholds": [on, off], "events": 800});
-    let manifest = serde_json::json!({
-        "program": "test", "settings": null, "skipped": [],
-        "recordings": {"train/a.npz": entry(0.2, 0.2), "train/b.npz": entry(0.4, 0.1)},
-    });
-    std::fs::write(folder.path().join("manifest.json"), manifest.to_string()).unwrap();
-
-    let recordings = Recordings::new(&train, None).unwrap();
-    let found = FileThresholds::new(None).of_files(recordings.files());
-    let sources: Vec<ContrastSource> = found.iter().map(|c| c.source).collect();
-    assert_eq!(sources[..2], [ContrastSource::Known; 2]);
-    // Random events say nothing about the thresholds.
-    assert_eq!(sources[2], ContrastSource::Default);
-    assert_eq!(found[1].thresholds, Thresholds { on: 0.4, off: 0.1 });
-    let given = FileThresholds::new(Some(Thresholds::both(0.3))).of_files(recordings.files());
-    assert!(given.iter().all(|c| c.source == ContrastSource::Set && c.thresholds.on == 0.3));
-
-    let thresholds = found.iter().map(|c| c.thresholds).collect();
-    let recordings =
-        recordings.reading(EventInput::Prior, Thresholds::DEFAULT).with_thresholds(thresholds);
-    let sample = |number| recordings.labelled(number, &[1]).unwrap().input;
-    let sums = |input: Input| -> [f32; 2] {
-        let area = input.event_height * input.event_width;
-        let mut sums = [0.0; 2];
-        for (channel, values) in input.events.chunks_exact(area).take(CHANNELS).enumerate() {
-            sums[channel % 2] += values.iter().sum::<f32>();
-        }
-        sums
-    };
-    let (a, b, c) = (sums(sample(0)), sums(sample(1)), sums(sample(2)));
-    let mut ratios = [b[0] / a[0], b[1] / a[1]];
-    ratios.sort_by(f32::total_cmp);
-    assert!((ratios[0] - 0.5).abs() < 1e-4 && (ratios[1] - 2.0).abs() < 1e-4, "{ratios:?}");
-    assert_eq!(a, c);
 }

@@ -146,7 +146,7 @@ fn an_engine_notices_errors_after_another_one_on_the_same_device_is_gone() {
         mapped_at_creation: false,
     }));
     let again = deblurrer.submit(exposure(1, false), &[0.5], Rounding::Nearest);
-    assert!(again.is_err(), "nobody was told");
+    assert!(again.is_err(), "the lost device was not reported");
 }
 
 #[test]

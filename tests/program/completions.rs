@@ -94,12 +94,9 @@ fn completed_by_bash(folder: &Path, words: &[&str]) -> BTreeSet<String> {
 
 #[cfg(unix)]
 #[test]
-fn bash_completes_commands_options_and_values() {
+#[ignore = "needs bash"]
+fn tools_bash_completes_commands_options_and_values() {
     let here = tempfile::tempdir().unwrap();
-    if Command::new("bash").arg("--version").output().is_err() {
-        println!("skipped: bash is not installed");
-        return;
-    }
     let script = succeeds(here.path(), &["completions", "bash"]);
     std::fs::write(here.path().join("completions.bash"), script).unwrap();
     let completed = |words: &[&str]| completed_by_bash(here.path(), words);

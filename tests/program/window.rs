@@ -7,6 +7,9 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+mod session;
+mod without_display;
+
 use crate::aedat4::{Packing, Writer, stream};
 use crate::aedat4_files::recording;
 use gem_live::deblur::metrics::sharpness;
@@ -188,7 +191,7 @@ fn part(shot: &RgbImage, [left, top, width, height]: [u32; 4]) -> ImageU8 {
 }
 
 fn sharpness_of(shot: &RgbImage, place: [u32; 4]) -> f64 {
-    sharpness(&part(shot, place).to_planes())
+    sharpness(&part(shot, place).to_f32())
 }
 
 /// Number of pixels that are clearly not gray.
@@ -225,7 +228,7 @@ fn tools_the_restored_picture_is_sharper_and_a_key_closes_the_window() {
             if now == before {
                 return false;
             }
-            blurry += sharpness(&now.to_planes());
+            blurry += sharpness(&now.to_f32());
             restored += sharpness_of(&shot, RIGHT);
             before = now;
             true
@@ -236,107 +239,6 @@ fn tools_the_restored_picture_is_sharper_and_a_key_closes_the_window() {
     // softens them.
     assert!(restored > 1.1 * blurry, "restored {restored:e}, blurry {blurry:e}");
     driven.quit();
-}
-
-#[test]
-#[ignore = "needs Xvfb, xdotool and ImageMagick"]
-fn tools_the_wipe_recording_and_library_work_in_one_session() {
-    // Recordings go into a temporary folder and run until they are stopped.
-    let settings = r#"{"open_ended": true, "folder": "FOLDER/recordings", "scene": "drive"}"#;
-    let driven = Driven::open(":84", settings, &["live", "--source", "sim"]);
-    let middle = [330, 120, 580, 320];
-    wait("a picture", || colourful(&driven.shot(), LEFT) > 5000);
-
-    // The wipe fills the centre; while paused, only the test's input changes the picture.
-    wait("the wipe's divider", || {
-        // A key press is lost if the window does not have the focus yet.
-        driven.key("2");
-        line_at(&driven.shot(), 620)
-    });
-    driven.key("space");
-    let before = driven.still(middle);
-    assert!(sharpness_of(&before, middle) > 0.0);
-    wait("the divider at its new place", || {
-        // A slow machine draws few frames; it must see the press before the motion.
-        let shot = driven.shot();
-        let from = (300..940).find(|x| line_at(&shot, *x)).unwrap_or(620).to_string();
-        for step in [&["mousemove", &from, "268"][..], &["mousedown", "1"]] {
-            driven.pointer(step);
-            std::thread::sleep(Duration::from_millis(500));
-        }
-        for x in ["520", "460", "420"] {
-            driven.pointer(&["mousemove", x, "268"]);
-            std::thread::sleep(Duration::from_millis(300));
-        }
-        driven.pointer(&["mouseup", "1"]);
-        std::thread::sleep(Duration::from_millis(500));
-        driven.pointer(&["mousemove", "620", "700"]);
-        line_at(&driven.shot(), 420)
-    });
-    let wiped = driven.still(middle);
-    // Right of the old divider nothing changed. Between the new and the old one, blurry became
-    // restored, away from both handles.
-    let (outside, between) = ([660, 120, 240, 100], [440, 120, 160, 100]);
-    assert!(part(&wiped, outside) == part(&before, outside));
-    assert!(part(&wiped, between) != part(&before, between));
-
-    // Another instant of the paused exposure changes the restored part and not the blurry one.
-    // The wheel at the lower right of the scene always turns.
-    let restored = [440, 110, 470, 330];
-    wait("another instant", || {
-        driven.key("period");
-        part(&driven.shot(), restored) != part(&wiped, restored)
-    });
-    let scrubbed = driven.still(middle);
-    let blurry = [330, 120, 80, 100];
-    assert!(part(&scrubbed, blurry) == part(&wiped, blurry));
-
-    // Recorded until the same key stops it; the manifest then states how it ended.
-    driven.key("r");
-    let recordings = driven.folder.path().join("recordings");
-    wait("some pairs", || npz_files(&recordings) >= 2);
-    assert_eq!(endings(&recordings), [""], "it is still running");
-    driven.key("r");
-    wait("the end of the recording", || endings(&recordings) == ["requested"]);
-    let pairs = npz_files(&recordings);
-    std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(npz_files(&recordings), pairs, "nothing is written after the end");
-
-    // The library shows its thumbnail in colour.
-    driven.key("b");
-    let list = [942, 176, 92, 58];
-    wait("a thumbnail", || colourful(&driven.shot(), list) > 300);
-
-    let folder = driven.quit();
-    let settings = std::fs::read_to_string(folder.path().join("gem-live/settings.json")).unwrap();
-    let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
-    assert_eq!(settings["view"], "wipe");
-    assert_eq!(settings["tab"], "library");
-    assert!(settings["divider"].as_f64().unwrap() < 0.45, "{settings}");
-}
-
-/// Folders of all sequences.
-fn sequences(recordings: &Path) -> Vec<PathBuf> {
-    let found = std::fs::read_dir(recordings).into_iter().flatten().flatten();
-    found.map(|s| s.path()).filter(|s| s.is_dir()).collect()
-}
-
-/// Number of pairs in all sequences.
-fn npz_files(recordings: &Path) -> usize {
-    let all = sequences(recordings).into_iter().flat_map(|s| std::fs::read_dir(s).unwrap());
-    let files = all.flatten().filter(|f| f.path().extension().is_some_and(|e| e == "npz"));
-    // The name of a file that is being written starts with a dot.
-    files.filter(|f| !f.file_name().to_string_lossy().starts_with('.')).count()
-}
-
-/// How each sequence ended; empty for one that has not ended.
-fn endings(recordings: &Path) -> Vec<String> {
-    let ending = |s: &PathBuf| {
-        let text = std::fs::read(s.join("session.json")).unwrap_or_default();
-        let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-        manifest["progress"]["ending"].as_str().unwrap_or_default().to_owned()
-    };
-    sequences(recordings).iter().map(ending).collect()
 }
 
 #[test]
@@ -387,49 +289,5 @@ fn tools_a_recording_without_a_usable_frame_has_a_reason_and_no_spinner() {
         wait("the reason", || colourful(&driven.shot(), center) > 1000);
         driven.still(center);
         driven.quit();
-    }
-}
-
-/// Runs the program without a display, in an empty folder.
-fn without_display(arguments: &[&str], folder: &Path) -> std::process::Output {
-    Command::new(env!("CARGO_BIN_EXE_gem-live"))
-        .args(arguments)
-        .current_dir(folder)
-        .env_remove("DISPLAY")
-        .env_remove("WAYLAND_DISPLAY")
-        .env_remove("WAYLAND_SOCKET")
-        .output()
-        .unwrap()
-}
-
-#[test]
-fn without_a_display_the_clip_is_restored_to_a_picture() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = without_display(&[], folder.path());
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{output:?}");
-    for part in ["is set; the built-in clip", "frames per second", "dB restored: +", "ssh -X"] {
-        assert!(text.contains(part), "{part}: {text}");
-    }
-    let picture = image::open(folder.path().join("gem-live-clip.png")).unwrap().into_rgb8();
-    // Blurry, events and restored side by side, with gaps of 8 pixels.
-    assert_eq!(picture.dimensions(), (3 * 384 + 16, 256));
-    let [blurry, restored] = [0, 2 * 392].map(|x| sharpness_of(&picture, [x, 0, 384, 256]));
-    assert!(restored > 1.1 * blurry, "restored {restored:e}, blurry {blurry:e}");
-}
-
-#[test]
-fn without_a_display_one_line_reports_it() {
-    // The subcommand is optional, with and without its options.
-    let folder = tempfile::tempdir().unwrap();
-    for arguments in [&["--source", "sim"][..], &["live", "--source", "sim"], &["--fullscreen"]] {
-        let output = without_display(arguments, folder.path());
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success());
-        let lines: Vec<&str> = stderr.lines().filter(|l| l.starts_with("gem-live:")).collect();
-        assert_eq!(lines.len(), 1, "{arguments:?}: {stderr}");
-        assert!(lines[0].contains("cannot open a window: neither DISPLAY"), "{stderr}");
-        assert!(lines[0].contains("--headless"), "{stderr}");
-        assert!(!stderr.contains("panicked"), "{stderr}");
     }
 }

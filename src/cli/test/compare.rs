@@ -35,7 +35,7 @@ impl Comparison {
         targets: &[TimeRange],
         truth: &[(usize, &ImageU8)],
     ) -> Result<(), Failure> {
-        let blurry = exposure.frame.to_picture();
+        let blurry = exposure.frame.to_u8();
         let score = |index: usize, sharp: &ImageU8, image: &ImageU8| -> Result<Score, Failure> {
             let (psnr, ssim) = (psnr(sharp, image)?, ssim(sharp, image)?);
             Ok(Score { sequence: sequence.to_owned(), index, psnr, ssim })
@@ -43,7 +43,7 @@ impl Comparison {
         let restored = edi(exposure, targets, self.contrast.thresholds)?;
         for ((index, sharp), image) in truth.iter().zip(&restored) {
             self.blurry.add(vec![score(*index, sharp, &blurry)?]);
-            self.edi.add(vec![score(*index, sharp, &image.to_picture())?]);
+            self.edi.add(vec![score(*index, sharp, &image.to_u8())?]);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::compare::Comparison;
 use super::report::{Report, Score};
-use crate::cli::common::{Progress, write_png};
+use crate::cli::common::Progress;
 use crate::cli::consistency::{EventOptions, Findings};
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Finishing;
@@ -11,6 +11,7 @@ use gem_live::deblur::metrics::{psnr, ssim};
 use gem_live::exposure::Exposure;
 use gem_live::exposure::consistency::Finding;
 use gem_live::formats::config::Config;
+use gem_live::formats::pictures::write_png;
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::{
     Blur, FileThresholds, FindError, GroundTruth, Pair, ReadOptions, RepairedFiles, missing_part,
@@ -212,9 +213,9 @@ impl<'a> Evaluation<'a> {
                 let sharp: Vec<_> = targets.iter().filter_map(sharp).collect();
                 comparison.score(&prefix, &exposure, &spans, &sharp)?;
             }
-            let blurry = exposure.frame.to_picture();
+            let blurry = exposure.frame.to_u8();
             for ((index, _), image) in targets.iter().zip(&restored) {
-                let result = image.to_picture();
+                let result = image.to_u8();
                 let file = format!("{prefix}_{index:03}.png");
                 save(&self.folders.result, &file, &result)?;
                 save(&self.folders.blur, &file, &blurry)?;
@@ -270,5 +271,6 @@ fn inside(sensor: Size, x: u16, y: u16) -> bool {
 }
 
 fn save(folder: &Option<PathBuf>, file: &str, picture: &ImageU8) -> Result<(), Failure> {
-    folder.as_ref().map_or(Ok(()), |f| write_png(&f.join(file), picture))
+    let Some(folder) = folder else { return Ok(()) };
+    Ok(write_png(&folder.join(file), picture)?)
 }

@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn an_edge_is_sharper_than_a_ramp_at_any_brightness() {
-        let edge = picture(|x, _| if x < 12 { 20 } else { 200 }).to_planes();
-        let ramp = picture(|x, _| 20 + 7 * x as u8).to_planes();
+        let edge = picture(|x, _| if x < 12 { 20 } else { 200 }).to_f32();
+        let ramp = picture(|x, _| 20 + 7 * x as u8).to_f32();
         assert!(sharpness(&edge) > 10.0 * sharpness(&ramp));
         let dim = edge.map(|v| v * 0.5);
         assert!((sharpness(&edge) / sharpness(&dim) - 1.0).abs() < 1e-4);

@@ -1,7 +1,8 @@
 //! Feature maps: channels last, with a border of zeros for the next convolution.
 
+use crate::panics::Locked;
 use rayon::prelude::*;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Pool of the memory of dropped maps, the oldest first: restoring the same size again allocates
 /// nothing and causes no page faults.
@@ -22,7 +23,7 @@ impl Buffers {
 
     /// The smallest buffer that is large enough and not much larger, otherwise a new one.
     fn take(&self, len: usize) -> Vec<f32> {
-        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.0.locked();
         let fits = (free.iter().enumerate())
             .filter(|(_, b)| (len..=2 * len).contains(&b.capacity()))
             .min_by_key(|(_, b)| b.capacity());
@@ -35,7 +36,7 @@ impl Buffers {
 
     /// Keeps unused memory of at most so many numbers, the newest.
     pub(super) fn trim(&self, most: usize) {
-        let mut free = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.0.locked();
         let mut left = free.iter().map(Vec::capacity).sum::<usize>();
         free.retain(|buffer| {
             let kept = left <= most;
@@ -60,7 +61,7 @@ pub(super) struct Map {
 impl Drop for Map {
     fn drop(&mut self) {
         let data = std::mem::take(&mut self.data);
-        self.buffers.0.lock().unwrap_or_else(PoisonError::into_inner).push(data);
+        self.buffers.0.locked().push(data);
     }
 }
 

@@ -37,7 +37,7 @@ pub struct CpuEngine {
     /// Sizes of the last image and event tensor, and how often in a row they were the same.
     shape: [usize; 4],
     same: u32,
-    /// Pixels of the largest image and event tensor of late.
+    /// Pixels of the largest recent image and event tensor.
     largest: usize,
 }
 

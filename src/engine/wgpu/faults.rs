@@ -1,6 +1,7 @@
 //! What went wrong on a device.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::panics::Locked;
+use std::sync::{Arc, Mutex};
 use wgpu::{Device, Error};
 
 /// The first fault of a device, and why it was lost. wgpu reports most of them through callbacks.
@@ -13,12 +14,12 @@ pub(super) struct Faults {
 /// Keeps the first message, in one line: wgpu's have several.
 fn keep(place: &Mutex<Option<String>>, why: &str) {
     let lines: Vec<&str> = why.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-    let mut first = place.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut first = place.locked();
     first.get_or_insert_with(|| lines.join(" "));
 }
 
 fn read(place: &Mutex<Option<String>>) -> Option<String> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    place.locked().clone()
 }
 
 impl Faults {
@@ -29,7 +30,7 @@ impl Faults {
     /// Forgets what was reported, unless the device was lost.
     pub(super) fn clear(&self) {
         if read(&self.lost).is_none() {
-            *self.first.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            *self.first.locked() = None;
         }
     }
 

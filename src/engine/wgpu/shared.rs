@@ -2,7 +2,8 @@
 
 use super::adapters::{AdapterInfo, BACKENDS, needed};
 use super::faults::{self, Faults};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use crate::panics::Locked;
+use std::sync::{Arc, Mutex, Weak};
 use wgpu::{Adapter, Backends, Device, DeviceDescriptor, Features, Queue};
 
 /// An opened device that the engine may compute on beside its owner, who draws with it.
@@ -46,13 +47,13 @@ impl SharedDevice {
     /// Reports what goes wrong to these faults, too, as long as they exist.
     pub(super) fn notify(&self, faults: &Arc<Faults>) {
         {
-            let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut engines = self.engines.locked();
             engines.retain(|engine| engine.strong_count() > 0);
             engines.push(Arc::downgrade(faults));
         }
         let all = Arc::clone(&self.engines);
         faults::watch(&self.device, move |report| {
-            let engines = all.lock().unwrap_or_else(PoisonError::into_inner);
+            let engines = all.locked();
             engines.iter().filter_map(Weak::upgrade).for_each(|engine| report(engine.as_ref()));
         });
     }

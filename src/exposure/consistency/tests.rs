@@ -44,7 +44,7 @@ fn another_unit_is_named() {
 }
 
 #[test]
-fn another_zero_is_named_and_the_offset_mends_it() {
+fn another_zero_is_named_and_the_offset_corrects_it() {
     let unix = 1_700_000_000_000_000;
     let exposures = EXPOSURES.map(|e| e.map(|t| t + unix));
     let clock = Cause::Clock { unit: TimeUnit::Microseconds, offset_us: unix };

@@ -110,7 +110,7 @@ impl Reader {
         if let Some(peek) = start.ok().and_then(|start| Peek::read(&start)) {
             return Ok(peek);
         }
-        // The table lies further behind, or the packet is damaged.
+        // What is needed lies behind the part that was unpacked, or the packet is damaged.
         self.seek(at);
         match self.next_packet() {
             Ok(Some(packet)) => Ok(match packet.part {

@@ -47,7 +47,7 @@ impl FilmWriter {
             return Ok(());
         }
         self.last_us = Some(span_us(exposure));
-        let blurry = exposure.frame.to_picture();
+        let blurry = exposure.frame.to_u8();
         let mut ordered: Vec<(f64, &ImageU8)> = instants.iter().copied().zip(pictures).collect();
         ordered.sort_by(|a, b| a.0.total_cmp(&b.0));
         for (_, restored) in ordered {

@@ -1,8 +1,9 @@
 //! The process of an encoder, which another thread can end.
 
+use crate::panics::Locked;
 use std::io::ErrorKind;
 use std::process::{Child, ExitStatus};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// How soon the end of the process is noticed.
@@ -74,7 +75,7 @@ impl FilmStopper {
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.locked()
     }
 }
 

@@ -14,16 +14,14 @@ use crate::gui::widgets::icons::Icon;
 use crate::gui::widgets::toast::ToastKind;
 use crate::gui::widgets::{self, hint, title};
 use crate::live::{RestoredFrame, SourceName};
-use crate::sequence::Progress;
 use crate::sequence::recorder::{Disk, Store};
+use crate::sequence::{EVENT_BYTES, Progress};
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Interval between two queries of the free disk space.
 const QUERY_INTERVAL: Duration = Duration::from_secs(2);
-/// Bytes of one event in an npz file: an eight-byte timestamp, x, y and polarity.
-const EVENT_BYTES: usize = 8 + 2 + 2 + 1;
 
 /// The panel; the recording itself is a [`Recording`].
 #[derive(Default)]

@@ -2,9 +2,10 @@
 
 use super::settings::FilterReport;
 use crate::event::filter::HotPixel;
+use crate::panics::Locked;
 use crate::rig::hot_pixels;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 #[derive(Debug, Default)]
@@ -56,7 +57,7 @@ pub(super) struct SharedState(Arc<Mutex<State>>);
 
 impl SharedState {
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.locked()
     }
 
     /// Adds to the counts of a stage.

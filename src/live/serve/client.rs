@@ -1,5 +1,6 @@
 //! One connected client: a bounded queue, and the thread that writes to its socket.
 
+use crate::panics::caught;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -67,11 +68,12 @@ impl Client {
         let (oldest, living, counters) = (messages.clone(), alive.clone(), counters.clone());
         let run = move || {
             tracing::info!(client = %from, "a client has connected");
-            let result = write(own, header, &messages, &counters);
+            let result = caught(|| write(own, header, &messages, &counters));
             living.store(false, Ordering::Release);
             match result {
-                Ok(why) => tracing::info!(client = %from, "disconnected: {why}"),
-                Err(e) => tracing::info!(client = %from, "disconnected: {e}"),
+                Ok(Ok(why)) => tracing::info!(client = %from, "disconnected: {why}"),
+                Ok(Err(e)) => tracing::info!(client = %from, "disconnected: {e}"),
+                Err(why) => tracing::error!(client = %from, "disconnected: {why}"),
             }
         };
         std::thread::Builder::new().name("serve client".into()).spawn(run)?;

@@ -4,10 +4,10 @@ use super::address::ServeAddress;
 use super::encoder::{Encoder, Job};
 use super::port::{Port, ServeError};
 use crate::live::{FrameOutput, OutputStatus, RestoredFrame};
-use crate::panics::caught;
+use crate::panics::{Locked, caught};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// Exposures that wait to be encoded.
@@ -46,7 +46,7 @@ impl DvServer {
         let failed = fault.clone();
         let run = move || {
             if let Err(why) = caught(|| encode(&queue, &sending)) {
-                *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                *failed.locked() = Some(why);
             }
         };
         let thread = std::thread::Builder::new().name("serve encoder".into()).spawn(run);
@@ -109,7 +109,7 @@ impl FrameOutput for DvServer {
     }
 
     fn status(&self) -> Vec<OutputStatus> {
-        let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fault = self.fault.locked().clone();
         let mut frames = self.ports.frames.status();
         frames.fault = frames.fault.or(fault);
         vec![self.ports.events.status(), frames]

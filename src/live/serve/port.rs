@@ -2,11 +2,11 @@
 
 use super::client::{Client, Counters, Message};
 use crate::live::OutputStatus;
-use crate::panics::caught;
+use crate::panics::{Locked, caught};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ struct Shared {
 
 impl Shared {
     fn clients(&self) -> MutexGuard<'_, Clients> {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.locked();
         clients.list.retain(Client::is_connected);
         clients
     }
@@ -136,7 +136,7 @@ impl Port {
         let own = shared.clone();
         let run = move || {
             if let Err(why) = caught(|| own.accept(&listener)) {
-                *own.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+                *own.fault.locked() = Some(why);
             }
         };
         let thread = std::thread::Builder::new().name("serve".into()).spawn(run).map_err(failed)?;
@@ -180,7 +180,7 @@ impl Port {
             clients: Some(self.shared.clients().list.len()),
             sent: self.shared.counters.sent.load(Ordering::Relaxed),
             dropped: self.shared.counters.dropped.load(Ordering::Relaxed),
-            fault: self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            fault: self.shared.fault.locked().clone(),
         }
     }
 }

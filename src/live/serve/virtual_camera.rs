@@ -5,9 +5,9 @@ use crate::image::ImageU8;
 use crate::live::{
     FrameOutput, MailboxReader, MailboxWriter, OutputStatus, PutResult, RestoredFrame, mailbox,
 };
-use crate::panics::caught;
+use crate::panics::{Locked, caught};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 /// Shows the newest restored frame on a video output device.
@@ -27,7 +27,7 @@ struct Shared {
 
 impl Shared {
     fn set_fault(&self, why: Option<String>) {
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        *self.fault.locked() = why;
     }
 
     fn show(&self, mut output: VideoOutput, pictures: &MailboxReader<ImageU8>) {
@@ -88,7 +88,7 @@ impl FrameOutput for VirtualCamera {
             clients: None,
             sent: self.shared.sent.load(Ordering::Relaxed),
             dropped: self.shared.dropped.load(Ordering::Relaxed),
-            fault: self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            fault: self.shared.fault.locked().clone(),
         }]
     }
 }

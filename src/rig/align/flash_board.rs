@@ -20,7 +20,7 @@ const BRIGHTEST: f64 = 0.02;
 /// they fire OFF events. A time slice of one polarity is therefore an image of the white squares,
 /// and slices of both polarities can be summed.
 #[derive(Clone, Debug)]
-pub struct Blink {
+pub struct FlashAccumulator {
     size: Size,
     slice: Vec<f32>,
     slice_from_us: Option<i64>,
@@ -29,7 +29,7 @@ pub struct Blink {
     flashes: u64,
 }
 
-impl Blink {
+impl FlashAccumulator {
     /// An empty accumulator for an event sensor of this size.
     pub fn new(size: Size) -> Self {
         let empty = || vec![0.0; size.area()];

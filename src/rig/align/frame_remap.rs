@@ -55,7 +55,7 @@ impl FrameCrop {
         if picture.size() != self.source {
             return None;
         }
-        let mut out = ImageU8::in_store(&self.pictures, picture.channels() == 3, self.target, 0);
+        let mut out = ImageU8::in_pool(&self.pictures, picture.channels() == 3, self.target, 0);
         let rows = out.data_mut().par_chunks_mut(self.target.width).enumerate();
         rows.for_each_init(
             || vec![0_u32; self.source.width],

@@ -24,7 +24,7 @@ mod worker;
 pub use board::{Board, FoundBoard};
 pub use error::AlignError;
 pub use event_remap::EventTable;
-pub use flash_board::Blink;
+pub use flash_board::FlashAccumulator;
 pub use frame_remap::FrameCrop;
 pub use overlay::overlay;
 pub use session::{AlignProgress, AlignSession, AlignSettings};

@@ -12,8 +12,8 @@ const CROSS: [[u8; 3]; 2] = [[60, 230, 60], [40, 40, 255]];
 /// The aligned frame in gray, with the edges seen by the event camera in red and the corners of
 /// `view` as crosses: green for the frame camera, red for the event camera.
 ///
-/// `seen` is an image of the event camera: its own frame, or [`super::Blink::picture`]. `None` if
-/// an image does not have the size that the alignment is for.
+/// `seen` is an image of the event camera: its own frame, or [`super::FlashAccumulator::picture`].
+/// `None` if an image does not have the size that the alignment is for.
 pub fn overlay(
     alignment: &Alignment,
     frame: &ImageU8,

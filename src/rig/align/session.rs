@@ -1,7 +1,9 @@
 //! The steps of an alignment: find the board, collect views, solve, show the result, store it.
 
 use super::store::{self, Pair, StoreError};
-use super::{AlignError, Alignment, Blink, Board, FoundBoard, Residual, Target, View, overlay};
+use super::{
+    AlignError, Alignment, Board, FlashAccumulator, FoundBoard, Residual, Target, View, overlay,
+};
 use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use std::path::{Path, PathBuf};
@@ -91,7 +93,7 @@ pub struct AlignSession {
     settings: AlignSettings,
     frame: CameraView,
     event: CameraView,
-    blink: Option<Blink>,
+    flashing: Option<FlashAccumulator>,
     views: Vec<View>,
     result: Option<Alignment>,
     fault: Option<String>,
@@ -107,7 +109,7 @@ impl AlignSession {
             settings,
             frame: CameraView::default(),
             event: CameraView::default(),
-            blink: None,
+            flashing: None,
             views: Vec::new(),
             result: None,
             fault: None,
@@ -118,7 +120,7 @@ impl AlignSession {
     pub fn push_frame(&mut self, picture: &ImageU8) {
         let board = self.settings.board.find(picture);
         // A flashing board is invisible in half of the images; that does not count as motion.
-        if board.is_none() && self.blink.is_some() && self.frame.board.is_some() {
+        if board.is_none() && self.flashing.is_some() && self.frame.board.is_some() {
             return;
         }
         self.frame.update(&mut self.event, picture.clone(), board, self.settings.steady_px);
@@ -134,17 +136,18 @@ impl AlignSession {
 
     /// Adds events of a board that flashes full screen: it appears and disappears on black.
     pub fn push_events(&mut self, sensor: Size, events: &[Event]) {
-        let fresh = || Blink::new(sensor);
-        let mut blink = self.blink.take().filter(|b| b.size() == sensor).unwrap_or_else(fresh);
-        blink.push(events);
-        if blink.flashes() >= FLASHES {
-            let board = self.settings.board.find(&blink.picture());
-            self.event.update(&mut self.frame, blink.picture(), board, self.settings.steady_px);
+        let fresh = || FlashAccumulator::new(sensor);
+        let mut flashing =
+            self.flashing.take().filter(|b| b.size() == sensor).unwrap_or_else(fresh);
+        flashing.push(events);
+        if flashing.flashes() >= FLASHES {
+            let board = self.settings.board.find(&flashing.picture());
+            self.event.update(&mut self.frame, flashing.picture(), board, self.settings.steady_px);
             // The next search uses new flashes only, as the board may have moved.
-            blink.clear();
+            flashing.clear();
             self.collect();
         }
-        self.blink = Some(blink);
+        self.flashing = Some(flashing);
     }
 
     /// Adds a view if both cameras see the board at rest, both have a new image since it last

@@ -3,11 +3,11 @@
 use super::{AlignProgress, AlignSession, AlignSettings, Alignment};
 use crate::camera::Packet;
 use crate::image::ImageU8;
-use crate::panics::caught;
+use crate::panics::{Locked, caught};
 use crate::rig::Role;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -128,7 +128,7 @@ fn search(
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.locked()
 }
 
 impl Drop for AlignRun {

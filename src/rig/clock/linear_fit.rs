@@ -27,7 +27,7 @@ impl LinearFit {
         self.matches.len() >= FEWEST
     }
 
-    /// The fitted map and the root mean square residual, in microseconds.
+    /// The fitted map and the root mean square residual, in microseconds; `None` with too few frames.
     pub(super) fn fit(&self) -> Option<(ClockMap<FrameClock, EventClock>, f64)> {
         if self.matches.len() < FEWEST {
             return None;

@@ -79,7 +79,7 @@ impl SyncedExposure {
     pub fn exposure(&self) -> Exposure {
         let RangeUs { from_us, until_us } = self.span();
         Exposure {
-            frame: self.frame.picture.to_planes(),
+            frame: self.frame.picture.to_f32(),
             span: TimeRange::new(from_us as f64, until_us as f64),
             events: self.exposure_events().to_vec().into(),
             sensor: self.sensor,
@@ -99,7 +99,7 @@ impl SyncedExposure {
         let from = events.partition_point(|e| e.t_us < from_us);
         events.drain(..from);
         let exposure = Exposure {
-            frame: frame.picture.to_planes_in(planes),
+            frame: frame.picture.to_f32_in(planes),
             span: TimeRange::new(from_us as f64, until_us as f64),
             events,
             sensor,

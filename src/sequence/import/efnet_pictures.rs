@@ -16,7 +16,7 @@ pub(super) enum Samples {
 }
 
 impl Samples {
-    /// Decided from pictures in turn; a sample beyond 1 tells at once.
+    /// Decided from several pictures; one sample above 1 is enough.
     pub(super) fn of(first: &Values, mut others: impl Iterator<Item = Values>) -> Self {
         // Whether some samples are no whole numbers; `None` if one is beyond 1.
         let fractions = |values: &Values| {

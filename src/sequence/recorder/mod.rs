@@ -21,13 +21,13 @@ pub use settings::RecordSettings;
 use crate::camera::Drops;
 use crate::event::Contrast;
 use crate::formats::folder_lock::FolderLock;
-use crate::panics::caught;
+use crate::panics::{Locked, caught};
 use crate::rig::sync::SyncedExposure;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use pairing::Pairing;
 use queue::{Shared, Waiting};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 static RUNNING: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 
 fn running() -> MutexGuard<'static, Vec<Weak<Shared>>> {
-    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+    RUNNING.locked()
 }
 
 /// Ends all recordings of this process as interrupted ones, and waits until everything is written,

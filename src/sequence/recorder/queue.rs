@@ -2,6 +2,7 @@
 
 use crate::camera::{DropCause, DropSnapshot, DropUnit, Drops};
 use crate::event::Event;
+use crate::panics::Locked;
 use crate::rig::sync::SyncedExposure;
 use crate::sequence::manifest::bound_gaps;
 use crate::sequence::{LISTED_FILES, Progress, SessionInfo, StopReason};
@@ -9,7 +10,7 @@ use crate::time::RangeUs;
 use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -65,7 +66,7 @@ impl Shared {
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+        self.progress.locked()
     }
 
     /// The counts, without the lists of files.
@@ -75,14 +76,14 @@ impl Shared {
 
     /// The counts and the lists of files.
     pub(super) fn full_progress(&self) -> Progress {
-        let incomplete = self.incomplete.lock().unwrap_or_else(PoisonError::into_inner);
+        let incomplete = self.incomplete.locked();
         let (missing, lossy) = (incomplete.missing.clone(), incomplete.lossy.clone());
         Progress { missing, lossy, ..self.progress() }
     }
 
     /// Counts and lists a file with missing events.
     pub(super) fn add_missing(&self, name: &str, mut gaps: Vec<RangeUs>) {
-        let mut incomplete = self.incomplete.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut incomplete = self.incomplete.locked();
         if incomplete.missing.len() < LISTED_FILES {
             bound_gaps(&mut gaps);
             incomplete.missing.push((name.to_owned(), gaps));
@@ -92,7 +93,7 @@ impl Shared {
 
     /// Counts and lists a file for which the camera itself reported lost events.
     pub(super) fn add_lossy(&self, name: &str) {
-        let mut incomplete = self.incomplete.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut incomplete = self.incomplete.locked();
         if incomplete.lossy.len() < LISTED_FILES {
             incomplete.lossy.push(name.to_owned());
         }
@@ -116,7 +117,7 @@ impl Shared {
         if self.wanted.is_none_or(|wanted| admitted < wanted) {
             return self.count_lost(1);
         }
-        let mut surplus = self.surplus.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut surplus = self.surplus.locked();
         match surplus.back_mut() {
             Some((before, count)) if *before == admitted => *count = count.saturating_add(1),
             _ => surplus.push_back((admitted, 1)),
@@ -131,7 +132,7 @@ impl Shared {
     /// Counts the rejected exposures before exposure `number` as losses, because it is needed; all of
     /// them without a number.
     pub(super) fn count_surplus(&self, number: Option<u64>) {
-        let mut surplus = self.surplus.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut surplus = self.surplus.locked();
         while let Some((before, count)) = surplus.front().copied()
             && number.is_none_or(|number| before <= number)
         {
@@ -145,7 +146,7 @@ impl Shared {
     }
 
     pub(super) fn update_session(&self, f: impl FnOnce(&mut SessionInfo)) {
-        f(&mut self.session.lock().unwrap_or_else(PoisonError::into_inner));
+        f(&mut self.session.locked());
     }
 
     /// Merges the metadata that was received since into a session.
@@ -215,11 +216,11 @@ impl Shared {
 
     /// Stores a failure; the first one is reported.
     pub(super) fn fail(&self, why: String) {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        self.failed.locked().get_or_insert(why);
     }
 
     pub(super) fn failure(&self) -> Option<String> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.failed.locked().clone()
     }
 
     pub(super) fn waiting(&self) -> u64 {

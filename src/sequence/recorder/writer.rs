@@ -4,10 +4,11 @@ use super::Store;
 use super::queue::{Shared, Waiting};
 use crate::event::Event;
 use crate::formats::npz::Packing;
+use crate::formats::pictures::encode_png;
 use crate::image::ImageU8;
 use crate::panics::caught;
 use crate::rig::sync::SyncedExposure;
-use crate::sequence::catalog::{THUMBNAIL_SIDE, shrink};
+use crate::sequence::catalog::THUMBNAIL_SIDE;
 use crate::sequence::{PairRef, THUMBNAIL};
 use crate::time::RangeUs;
 use crossbeam_channel::Receiver;
@@ -96,7 +97,7 @@ impl Target {
         });
         if job.thumbnail {
             // A failure is ignored: the catalog can make the thumbnail from the frames.
-            if let Some(png) = png(&shrink(&first.frame.picture, THUMBNAIL_SIDE)) {
+            if let Ok(png) = encode_png(&first.frame.picture.shrunk_to_fit(THUMBNAIL_SIDE)) {
                 let _ = self.store.write(&self.folder.join(THUMBNAIL), &png);
             }
         }
@@ -127,19 +128,4 @@ pub(super) fn with_parts<T>(
         scale_factor: first.frame.picture.size().width as f64 / first.sensor.width.max(1) as f64,
         truths: &truths,
     })
-}
-
-fn png(picture: &ImageU8) -> Option<Vec<u8>> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    let (width, height) = (picture.size().width, picture.size().height);
-    image::write_buffer_with_format(
-        &mut bytes,
-        &picture.to_rgb(),
-        u32::try_from(width).ok()?,
-        u32::try_from(height).ok()?,
-        image::ExtendedColorType::Rgb8,
-        image::ImageFormat::Png,
-    )
-    .ok()?;
-    Some(bytes.into_inner())
 }

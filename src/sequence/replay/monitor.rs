@@ -1,6 +1,7 @@
 //! The playback state, for display.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use crate::panics::Locked;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The playback state.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +42,6 @@ impl Monitor {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, PlayState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.locked()
     }
 }

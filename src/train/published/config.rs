@@ -107,7 +107,8 @@ pub fn crop(config: &Config) -> Result<Crop, TrainError> {
     Ok(crop)
 }
 
-/// The recordings in the subfolder `part` of all folders of a configuration.
+/// The recordings in the subfolder `part` of all folders of a configuration; a folder without
+/// `test` is left out.
 pub(super) fn recordings(
     config: &Config,
     crop: Crop,

@@ -14,6 +14,7 @@ pub use validity::fault;
 use super::TrainError;
 use super::loss::{Labelled, Unlabelled};
 use crate::event::{EventInput, Thresholds};
+use crate::panics::Locked;
 use crate::random::KeyedRng;
 use crate::sequence::{
     IgnoredFiles, Pair, PairHeader, ReadOptions, RepairedFiles, Repairs, find_npz_files_counted,
@@ -152,19 +153,19 @@ impl Recordings {
 
     /// Number of recordings skipped so far.
     pub fn skipped_count(&self) -> usize {
-        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.skipped.locked().len()
     }
 
     /// Recordings skipped so far, with the reason.
     pub fn skipped(&self) -> BTreeMap<PathBuf, String> {
-        self.skipped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.skipped.locked().clone()
     }
 
-    /// What was repaired in the recordings that were read so far, and which files are none; each in
-    /// one line.
+    /// One line on the files that were ignored, and one on what was repaired in the recordings that
+    /// were read so far.
     pub fn remarks(&self) -> Vec<String> {
         let mut files = RepairedFiles::default();
-        let repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner);
+        let repaired = self.repaired.locked();
         repaired.values().for_each(|repairs| files.add(repairs));
         let ignored = Some(self.ignored.to_string()).filter(|_| self.ignored.count() > 0);
         let repaired = Some(files.to_string()).filter(|_| !files.is_empty());
@@ -185,7 +186,7 @@ impl Recordings {
     fn read(&self, number: usize) -> Option<Pair> {
         let path = self.files.get(number)?;
         let skipped = |why: String| {
-            let mut list = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut list = self.skipped.locked();
             list.entry(path.clone()).or_insert(why);
             None
         };
@@ -194,7 +195,7 @@ impl Recordings {
         if let Ok((_, repairs)) = &read
             && !repairs.is_empty()
         {
-            let mut repaired = self.repaired.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut repaired = self.repaired.locked();
             repaired.entry(path.clone()).or_insert_with(|| repairs.clone());
         }
         match read.map(|(pair, _)| pair) {
@@ -222,7 +223,7 @@ impl Recordings {
         let reader = self.reader_of(number);
         let found = sampling::labelled(&pair, self.crop_of(&pair), reader, &mut random);
         if found.is_none() {
-            let mut list = self.skipped.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut list = self.skipped.locked();
             let path = self.files.get(number).cloned().unwrap_or_default();
             list.entry(path).or_insert_with(|| "no sharp image within its exposures".into());
         }

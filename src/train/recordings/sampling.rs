@@ -66,7 +66,7 @@ pub(super) fn labelled(
         height,
         width,
     };
-    Some(Labelled { input, sharp: place.image(&image.to_planes())? })
+    Some(Labelled { input, sharp: place.image(&image.to_f32())? })
 }
 
 /// With a probability of one half, reduces the images, which imitates a smaller ratio of image to

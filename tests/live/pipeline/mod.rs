@@ -29,7 +29,7 @@ fn captured(number: u64) -> LiveFrame {
     let frame = ImageF32::filled(true, SIZE, number as f32 / 1000.0);
     LiveFrame {
         number,
-        picture: frame.to_picture(),
+        picture: frame.to_u8(),
         exposure: Exposure {
             frame,
             span: TimeRange::new(0.0, 1000.0),

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn dials_scale_thresholds_and_bandwidth() {
+    fn the_controls_scale_thresholds_and_bandwidth() {
         let read = |_: i8, address: u8| {
             Some(match address {
                 10 => raw(4, 39),

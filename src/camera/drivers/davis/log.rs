@@ -1,8 +1,9 @@
 //! libcaer's log messages, the only sign of some drops and failures.
 
+use crate::panics::Locked;
 use std::ffi::c_char;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// `CAER_LOG_NOTICE` of libcaer's `log.h`, the level at which it reports its own drops.
 pub(super) const NOTICE: u32 = 5;
@@ -25,7 +26,7 @@ pub(super) fn dropped_containers() -> u64 {
 
 /// Returns the last message and clears it.
 pub(super) fn take_last_message() -> Option<String> {
-    let message = std::mem::take(&mut *LAST_MESSAGE.lock().unwrap_or_else(PoisonError::into_inner));
+    let message = std::mem::take(&mut *LAST_MESSAGE.locked());
     (!message.is_empty()).then_some(message)
 }
 
@@ -48,7 +49,7 @@ fn record(message: &str) {
         return;
     }
     let kept = message.split(ADVICE).next().unwrap_or_default().trim();
-    *LAST_MESSAGE.lock().unwrap_or_else(PoisonError::into_inner) = kept.to_owned();
+    *LAST_MESSAGE.locked() = kept.to_owned();
 }
 
 #[cfg(test)]

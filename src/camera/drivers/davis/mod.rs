@@ -16,13 +16,20 @@ pub use library::LIBRARY_VARIABLE;
 use crate::camera::split::StreamKind;
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, Identity};
 use crate::image::Size;
+use crate::panics::Locked;
 use biases::{Addresses, BiasControls};
 use camera::Camera;
 use library::Caer;
 use open::Open;
 use registers::HOST_LOG;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+/// Parses the bytes of a packet of libcaer, for the fuzz target.
+#[cfg(fuzzing)]
+pub fn parse_packet(bytes: &[u8]) {
+    wire::parse(bytes, Size::new(346, 260));
+}
 
 /// Driver for DAVIS cameras.
 #[derive(Default)]
@@ -79,7 +86,7 @@ impl Davis {
     }
 
     fn caer(&self) -> Result<Arc<Caer>, DeviceError> {
-        let mut held = self.caer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.caer.locked();
         if let Some(caer) = held.as_ref() {
             return Ok(caer.clone());
         }

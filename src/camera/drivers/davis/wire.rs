@@ -175,7 +175,7 @@ pub(super) fn frames<'a>(
         if !matches!(channels, 1 | 3) || samples == 0 {
             return None;
         }
-        let mut picture = ImageU8::in_store(pictures, channels == 3, size, 0);
+        let mut picture = ImageU8::in_pool(pictures, channels == 3, size, 0);
         // 16-bit samples, of which a DAVIS uses the upper ten bits. Interleaved red, green and
         // blue are converted to blue, green and red planes.
         let pixels = pixels.as_chunks::<2>().0.chunks_exact(channels);
@@ -188,4 +188,23 @@ pub(super) fn frames<'a>(
         }
         Some(Frame { start_us, end_us, picture })
     })
+}
+
+/// Parses a packet, header first, and everything in it.
+#[cfg(fuzzing)]
+pub(super) fn parse(bytes: &[u8], sensor: Size) {
+    let Some((header, events)) = bytes.split_first_chunk::<HEADER>() else { return };
+    let Some(header) = Header::read(header) else { return };
+    let Some(events) = events.get(..header.length()) else { return };
+    match header.kind {
+        Kind::Polarity => {
+            polarity(&header, events, sensor, &mut Vec::new());
+        }
+        Kind::Special => {
+            specials(&header, events).count();
+        }
+        Kind::Frame => frames(&header, events, &ImagePool::default()).for_each(drop),
+        Kind::Inertial | Kind::Other => {}
+    }
+    let _ = (header.number(), header.first_us(events), header.last_us(events));
 }

@@ -6,9 +6,10 @@
 //! and is copied, or referenced once more, before the next call.
 
 use crate::camera::drivers::library_file;
+use crate::panics::Locked;
 use libloading::Library;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 /// Environment variable with the path of the libaravis library file.
 pub const LIBRARY_VARIABLE: &str = "GEM_LIVE_LIBARAVIS";
@@ -147,7 +148,7 @@ functions! {
     arv_device_set_float_feature_value(*mut ArvDevice, Text, f64, Error);
     arv_device_get_float_feature_bounds(*mut ArvDevice, Text, *mut f64, *mut f64, Error);
     arv_device_dup_available_enumeration_feature_values_as_strings(*mut ArvDevice, Text, *mut c_uint, Error) -> *mut Text;
-    // The stream takes over a buffer that is pushed, and hands over one that is popped: full.
+    // The stream owns a buffer that is pushed, and gives up ownership of one that is popped, full.
     arv_stream_push_buffer(*mut ArvStream, *mut ArvBuffer);
     arv_stream_timeout_pop_buffer(*mut ArvStream, u64) -> *mut ArvBuffer;
     arv_stream_get_statistics(*mut ArvStream, *mut u64, *mut u64, *mut u64);
@@ -195,7 +196,7 @@ pub(super) struct Aravis {
 /// A message that names the packages to install.
 pub(super) fn aravis() -> Result<&'static Aravis, String> {
     static LOADED: Mutex<Option<&'static Aravis>> = Mutex::new(None);
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut loaded = LOADED.locked();
     match *loaded {
         Some(aravis) => Ok(aravis),
         None => Ok(*loaded.insert(Box::leak(Box::new(load()?)))),

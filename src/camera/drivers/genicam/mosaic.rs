@@ -59,7 +59,7 @@ impl Mosaic {
         }
         self.mirror();
         let size = Size::new(width, height);
-        let mut picture = ImageU8::in_store(pictures, true, size, 0);
+        let mut picture = ImageU8::in_pool(pictures, true, size, 0);
         let (b, rest) = picture.data_mut().split_at_mut_checked(size.area())?;
         let (g, r) = rest.split_at_mut_checked(size.area())?;
         let stride = self.stride();

@@ -5,9 +5,10 @@ use super::camera_handle::CameraHandle;
 use super::device::Device;
 use super::library::{aravis, text};
 use super::stream::{Buffer, ChunkParser, Stream};
+use crate::panics::Locked;
 use std::ffi::{c_char, c_int, c_uint};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 /// Number of stream buffers: a third of a second at 30 frames per second.
@@ -36,7 +37,7 @@ static LIST: Mutex<()> = Mutex::new(());
 pub(super) fn list() -> Result<Vec<Listed>, String> {
     static FAKE: Once = Once::new();
     let functions = &aravis()?.functions;
-    let _held = LIST.lock().unwrap_or_else(PoisonError::into_inner);
+    let _held = LIST.locked();
     FAKE.call_once(|| {
         if std::env::var_os(FAKE_VARIABLE).is_some() {
             // SAFETY: the string is null-terminated; `LIST` is held.
@@ -81,7 +82,7 @@ impl Open {
     /// Opens the camera with a device id; an error holds Aravis's message.
     pub(super) fn new(id: &str) -> Result<Self, String> {
         let camera = {
-            let _held = LIST.lock().unwrap_or_else(PoisonError::into_inner);
+            let _held = LIST.locked();
             CameraHandle::new(id)?
         };
         let device = camera.device().ok_or("it has no device")?;

@@ -161,7 +161,7 @@ impl Decoder {
             return None;
         }
         let colour = format.layout != Layout::Mono;
-        let empty = || ImageU8::in_store(&self.pictures, colour, size, 0);
+        let empty = || ImageU8::in_pool(&self.pictures, colour, size, 0);
         let rows = bytes.chunks(stride).filter_map(|row| row.get(..length));
         match format.layout {
             Layout::Mono => {

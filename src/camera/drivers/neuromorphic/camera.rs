@@ -14,8 +14,9 @@ use crate::camera::{
 };
 use crate::event::{EventPool, Trigger};
 use crate::image::Size;
+use crate::panics::Locked;
 use crate::time::Timestamp;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// A camera that sends nothing for this long is treated as disconnected: its clock alone fills
@@ -247,7 +248,7 @@ impl Device for Camera {
     }
 
     fn controls(&self) -> Vec<Control> {
-        let settings = *self.parts.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = *self.parts.settings.locked();
         let limit = self.parts.model.has_rate_limit();
         let limit = limit.then(|| controls::rate_limit(settings.max_mev_per_s));
         let settings = match self.parts.model.has_settings() {
@@ -260,8 +261,7 @@ impl Device for Camera {
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
         match (name, value) {
             (controls::RATE_LIMIT, Value::Float(rate)) if self.parts.model.has_rate_limit() => {
-                let mut settings =
-                    self.parts.settings.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut settings = self.parts.settings.locked();
                 settings.max_mev_per_s = *rate;
                 // Set again after every opening: then nothing changes.
                 self.must_reopen = *settings != self.parts.opened_with;

@@ -197,7 +197,7 @@ impl Davis346 {
 
 /// A frame with its upper eight bits. The mosaic of a colour sensor is kept as it is.
 fn picture(frame: &davis346::FrameEvent<'_>, sensor: Size, pictures: &ImagePool<u8>) -> Frame {
-    let mut picture = ImageU8::in_store(pictures, false, sensor, 0);
+    let mut picture = ImageU8::in_pool(pictures, false, sensor, 0);
     for (to, from) in picture.data_mut().iter_mut().zip(frame.pixels) {
         *to = (from >> 8) as u8;
     }

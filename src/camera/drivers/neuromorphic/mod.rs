@@ -24,9 +24,10 @@ pub use port::{Buffer, Bus, Format, OpenSettings, Orientation, Port, Setting};
 
 use crate::camera::split::StreamKind;
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops};
+use crate::panics::Locked;
 use crate::program;
 use camera::{Camera, Parts};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Driver for the models of one kind of source.
 pub struct EventCamera {
@@ -59,13 +60,13 @@ impl EventCamera {
 
 impl Driver for EventCamera {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
-        let settings = *self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = *self.settings.locked();
         let mut problems = Vec::new();
         for model in self.models {
             let port = match self.bus.open(*model, wanted.serial.as_deref(), settings) {
                 Ok(Some(port)) => port,
                 Ok(None) => continue,
-                // Another model may be there and work. What concerns all of them is said once.
+                // Another model may be there and work. A problem of all of them is reported once.
                 Err(problem) => {
                     if !problems.contains(&problem) {
                         problems.push(problem);

@@ -5,6 +5,7 @@ use super::find::{locate, unusable};
 use super::model::Model;
 use super::port::{Buffer, Bus, Format, OpenSettings, Orientation, Port, Setting};
 use crate::camera::DeviceError;
+use crate::panics::Locked;
 use neuromorphic_drivers::{
     Flag, RingConfiguration, UsbDevice, UsbEventLoop, UsbOverflow, centuryarks_vga,
     inivation_davis346, inivation_dvxplorer, prophesee_evk3_hd, prophesee_evk4,
@@ -13,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Buffers of 128 KiB: 64 MiB hold a second of what an EVK4 sends at most.
@@ -43,7 +44,7 @@ pub(super) struct Usb {
 
 impl Usb {
     fn event_loop(&self) -> Result<Arc<UsbEventLoop>, DeviceError> {
-        let mut held = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.events.locked();
         if let Some(events) = held.as_ref() {
             return Ok(events.clone());
         }

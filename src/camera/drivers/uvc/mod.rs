@@ -304,7 +304,7 @@ pub fn decode(mode: Mode, bytes: &[u8], pictures: &ImagePool<u8>) -> Option<Imag
             let row = mode.coding.row_bytes(mode.size.width).filter(|w| *w > 0)?;
             let bytes = bytes.get(..row.checked_mul(mode.size.height).filter(|n| *n > 0)?)?;
             let colour = mode.coding != Coding::Grey;
-            let mut picture = ImageU8::in_store(pictures, colour, mode.size, 0);
+            let mut picture = ImageU8::in_pool(pictures, colour, mode.size, 0);
             match mode.coding {
                 Coding::Yuyv => yuv422(picture, [0, 1], bytes.chunks_exact(row)),
                 Coding::Uyvy => yuv422(picture, [1, 0], bytes.chunks_exact(row)),

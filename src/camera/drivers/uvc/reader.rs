@@ -3,11 +3,11 @@
 use super::webcam::{Mark, Mode, Webcam, Webcams};
 use crate::camera::drivers::frame_numbers::FrameNumbers;
 use crate::camera::{Control, ControlError, DropCause, DropUnit, Drops, Value};
-use crate::panics::caught;
+use crate::panics::{Locked, caught};
 use crate::time::{HostClock, Timestamp};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Maximum number of queued images; further images are counted as drops.
@@ -147,7 +147,7 @@ impl Reader {
     }
 
     pub(super) fn controls(&self) -> Vec<Control> {
-        self.controls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.controls.locked().clone()
     }
 
     /// Sets a control and waits for the result.
@@ -173,7 +173,7 @@ impl Drop for Reader {
 /// Makes the present controls known outside the thread.
 fn publish(shared: &Mutex<Vec<Control>>, camera: &mut dyn Webcam) {
     let controls = camera.controls();
-    *shared.lock().unwrap_or_else(PoisonError::into_inner) = controls;
+    *shared.locked() = controls;
 }
 
 /// State of the thread beside the camera itself.

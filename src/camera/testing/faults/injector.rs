@@ -6,9 +6,10 @@ use crate::camera::{
     Device, DeviceError, DeviceSelector, Driver, Drops, EventPacket, FrameTiming, Packet, wrap,
 };
 use crate::event::Event;
+use crate::panics::Locked;
 use crate::random::KeyedRng;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Driver that injects faults into the devices of another driver.
@@ -49,7 +50,7 @@ impl Driver for FaultInjector {
         if self.shared.begin.elapsed() >= self.plan.length {
             return Err(DeviceError::Ended);
         }
-        let gone = *self.shared.gone_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = *self.shared.gone_until.locked();
         if gone.is_some_and(|until| Instant::now() < until) {
             return Err(DeviceError::NotFound("unplugged by the test: it will return".into()));
         }
@@ -139,7 +140,7 @@ impl FaultyDevice {
         if is_due(self.unplug_at, now) {
             let duration = self.random_up_to(self.plan.unplug.1);
             let until = now.checked_add(duration);
-            *self.shared.gone_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+            *self.shared.gone_until.locked() = until;
             self.ledger.note(|t| t.unplugged += 1);
             return Err(DeviceError::NotFound("unplugged by the test".into()));
         }

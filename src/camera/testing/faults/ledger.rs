@@ -1,6 +1,7 @@
 //! How many faults were injected.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use crate::panics::Locked;
+use std::sync::{Arc, Mutex};
 
 /// Number of injected faults, counted where they are injected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -41,10 +42,10 @@ pub struct FaultLedger(Arc<Mutex<FaultCounts>>);
 impl FaultLedger {
     /// The counts so far.
     pub fn read(&self) -> FaultCounts {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.locked()
     }
 
     pub(super) fn note(&self, change: impl FnOnce(&mut FaultCounts)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.0.locked());
     }
 }

@@ -1,0 +1,141 @@
+//! What the files of a dataset hold: channels, repairs, contrast thresholds.
+
+use super::*;
+
+#[test]
+fn gray_recordings_get_three_equal_channels_and_crops_fit_small_sensors() {
+    let base = tempfile::tempdir().unwrap();
+    let size = Size::new(96, 64);
+    let gray = |shift: usize| {
+        ImageU8::new(1, size, (0..size.area()).map(|i| (i * 7 + shift) as u8).collect()).unwrap()
+    };
+    let pair = Pair {
+        frames: [gray(0), gray(3)],
+        exposures_us: [[0, 20_000], [50_000, 70_000]],
+        events: vec![Event { t_us: 5, x: 47, y: 31, polarity: true }],
+        scale_factor: 2.0,
+        truth: Some(GroundTruth { images: vec![gray(9)], timestamps_us: vec![10_000] }),
+    };
+    for i in 0..2 {
+        pair.write(&base.path().join(format!("davis/{i}.npz"))).unwrap();
+    }
+    let output = gem_live(base.path(), &["export", "davis", "--out", "data"]);
+    assert!(output_text(&output).contains("2 recordings are gray"), "{}", output_text(&output));
+    for folder in ["data/train", "data/test"] {
+        let name = names(&base.path().join(folder)).remove(0);
+        let made = Pair::read(&base.path().join(folder).join(name)).unwrap();
+        let truth = made.truth.as_ref().unwrap();
+        let original = [&pair.frames[0], &pair.frames[1], &pair.truth.as_ref().unwrap().images[0]];
+        for (made, original) in made.frames.iter().chain(&truth.images).zip(original) {
+            assert_eq!((made.channels(), made.size()), (3, size));
+            assert!((0..3).all(|c| made.plane(c) == original.plane(0)));
+        }
+        assert_eq!((made.events, made.exposures_us), (pair.events.clone(), pair.exposures_us));
+    }
+    // The input is unchanged.
+    assert_eq!(Pair::read(&base.path().join("davis/0.npz")).unwrap(), pair);
+    let text = std::fs::read_to_string(base.path().join("data/train.yaml")).unwrap();
+    assert_eq!(Config::parse(&text).unwrap().0.roi_size, [32, 48]);
+}
+
+#[test]
+fn repaired_recordings_are_exported_in_the_format_and_other_files_ignored() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = sequence(base.path(), "a", 2, 2.0, false);
+    // Without its scale factor, which follows from the sizes only if the events reach the edges.
+    let size = Size::new(32, 32);
+    let frame = |value| ImageU8::filled(true, size, value);
+    let events = (0..256_i64).map(|i| Event {
+        t_us: i * 10,
+        x: (i % 16) as u16,
+        y: (i / 16) as u16,
+        polarity: true,
+    });
+    let pair = Pair {
+        frames: [frame(7), frame(9)],
+        exposures_us: [[0, 1_000], [1_500, 2_560]],
+        events: events.collect(),
+        scale_factor: 2.0,
+        truth: None,
+    };
+    let bytes = pair.to_bytes().unwrap();
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut entries = Vec::new();
+    for i in 0..zip.len() {
+        let mut file = zip.by_index(i).unwrap();
+        let name = file.name().unwrap().trim_end_matches(".npy").to_owned();
+        let mut data = Vec::new();
+        std::io::Read::read_to_end(&mut file, &mut data).unwrap();
+        if name != "scale_factor" {
+            entries.push((name, data));
+        }
+    }
+    let entries: Vec<(&str, Vec<u8>)> =
+        entries.iter().map(|(n, d)| (n.as_str(), d.clone())).collect();
+    let bare = gem_live::formats::npz::write(&entries).unwrap();
+    std::fs::write(folder.join("repaired.npz"), bare).unwrap();
+    std::fs::write(folder.join("._repaired.npz"), b"Mac OS X").unwrap();
+    let out = base.path().join("out");
+    let order = Order {
+        sequences: vec![folder],
+        out: out.clone(),
+        split: Split::Pairs(0.0),
+        seed: 1,
+        transfer: Transfer::Link,
+    };
+    let made = run(&order, |_| ControlFlow::Continue(())).unwrap();
+    assert_eq!((made.plan.counts(), made.copied), ((3, 0), 1));
+    assert_eq!(Pair::read(&out.join("train/a_repaired.npz")).unwrap(), pair);
+    let remarks = made.remarks().join("\n");
+    assert!(remarks.contains("1 recordings were repaired"), "{remarks}");
+    assert!(remarks.contains("1 npz files ignored: 1 hidden"), "{remarks}");
+    // Nothing but the dataset is there.
+    assert_eq!(names(&out), ["manifest.json", "test", "test.yaml", "train", "train.yaml"]);
+}
+
+/// `test` and `train` look for thresholds with [`FileThresholds`].
+#[test]
+fn the_thresholds_of_the_sequences_are_those_of_the_dataset() {
+    let base = tempfile::tempdir().unwrap();
+    let cameras =
+        [("a", 0.31, 0.22, ContrastSource::Estimated), ("b", 0.15, 0.4, ContrastSource::Set)];
+    let folders = cameras.map(|(name, on, off, source)| {
+        let folder = sequence(base.path(), name, 4, 2.0, false);
+        let thresholds = Thresholds { on, off };
+        let contrast = Contrast { thresholds, source, uncertainty: None };
+        let session = SessionInfo { thresholds: Some(contrast), ..SessionInfo::default() };
+        let json = serde_json::to_vec(&Manifest::new(session)).unwrap();
+        std::fs::write(folder.join("session.json"), json).unwrap();
+        folder
+    });
+    // A sequence without a manifest: its thresholds stay unknown.
+    let bare = sequence(base.path(), "c", 4, 2.0, false);
+    let export = |sequences: Vec<PathBuf>, out: &str| {
+        let order = Order {
+            sequences,
+            out: base.path().join(out),
+            split: Split::Pairs(0.5),
+            seed: 1,
+            transfer: Transfer::Link,
+        };
+        run(&order, |_| ControlFlow::Continue(())).unwrap().root
+    };
+    let data = export([&folders[..], &[bare]].concat(), "data");
+    // The dataset of a dataset keeps them too.
+    let again = export(vec![data.join("train"), data.join("test")], "again");
+    for root in [data, again] {
+        let mut seen = 0;
+        for part in ["train", "test"] {
+            for name in names(&root.join(part)) {
+                let found = FileThresholds::new(None).known(&root.join(part).join(&name));
+                let scene = name.trim_start_matches("train_").trim_start_matches("test_");
+                let wanted = cameras.iter().find(|(camera, ..)| scene.starts_with(camera));
+                let wanted = wanted.map(|(_, on, off, source)| (*on, *off, *source));
+                let found = found.map(|c| (c.thresholds.on, c.thresholds.off, c.source));
+                assert_eq!(found, wanted, "{part}/{name}");
+                seen += 1;
+            }
+        }
+        assert_eq!(seen, 12);
+    }
+}

@@ -1,0 +1,131 @@
+//! HighREV, HS-ERGB and BS-ERGB, HDF5, bags and MCAP files.
+
+use super::*;
+
+/// An npz file of events.
+fn event_file(path: &Path, events: &[Event], swapped: bool, steps: u16) {
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let shape = [events.len(), 1];
+    let numbers = |f: &dyn Fn(&Event) -> i64| {
+        let bytes: Vec<u8> = events.iter().flat_map(|e| f(e).to_le_bytes()).collect();
+        npy::write("<i8", &shape, &bytes)
+    };
+    let (x, y) = if swapped { ("y", "x") } else { ("x", "y") };
+    let file = npz::write(&[
+        (x, numbers(&|e| i64::from(e.x * steps))),
+        (y, numbers(&|e| i64::from(e.y * steps))),
+        ("timestamp", numbers(&|e| e.t_us)),
+        ("polarity", numbers(&|e| i64::from(e.polarity))),
+    ]);
+    std::fs::write(path, file.unwrap()).unwrap();
+}
+
+#[test]
+fn highrev_equals_ms_rbd() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    let all = events(&wanted);
+    for (k, (blurry, [start, end], sharp)) in frames(&wanted).iter().enumerate() {
+        save(blurry, &here.join(format!("val/blur/desk_{k:05}.png")));
+        save(sharp, &here.join(format!("val/sharp/desk_{k:05}.png")));
+        let bounds = [*start, start + 5000, *end, start + PERIOD_US];
+        for (part, bound) in bounds.windows(2).enumerate() {
+            let within = |e: &&Event| (bound[0]..bound[1]).contains(&e.t_us);
+            let events: Vec<Event> = all.iter().filter(within).copied().collect();
+            let name = format!("val/event/desk_{k:05}_{part:02}.npz");
+            event_file(&here.join(name), &events, true, 1);
+        }
+    }
+    let printed = run(&["import", "val", "--out", "set"], here).unwrap();
+    same(&imported(&here.join("set")), &wanted, "HighREV");
+    assert!(printed.contains("x and y of events are exchanged"), "{printed}");
+    assert!(here.join("set/test/desk_00001.npz").exists());
+}
+
+#[test]
+fn time_lens_datasets_equal_ms_rbd() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    for (name, steps) in [("hs", 1), ("bs", 32)] {
+        let sequence = here.join(name).join("scene");
+        let mut times = String::new();
+        for (k, (blurry, [start, _], _)) in frames(&wanted).iter().enumerate() {
+            save(blurry, &sequence.join(format!("images/{k:06}.png")));
+            times += &format!("{start}\n");
+        }
+        std::fs::write(sequence.join("images/timestamp.txt"), times).unwrap();
+        for (k, pair) in wanted.iter().enumerate() {
+            let file = sequence.join(format!("events/{k:06}.npz"));
+            event_file(&file, &pair.events, false, steps);
+        }
+        let set = format!("set-{name}");
+        assert!(run(&["import", name, "--out", &set], here).unwrap_err().contains("--exposure-us"));
+        let printed =
+            run(&["import", name, "--out", &set, "--exposure-us", "12000"], here).unwrap();
+        same(&imported(&here.join(&set)), &blurry(&wanted), name);
+        assert_eq!(printed.contains("32nds of a pixel"), steps == 32, "{printed}");
+        // Averaged, as `synth real-events` does: one pair of twice two frames.
+        let average = ["--average", "2", "--truths", "2"];
+        let mean = format!("mean-{name}");
+        run(&[&["import", name, "--out", &mean][..], &average].concat(), here).unwrap();
+        let made = imported(&here.join(&mean));
+        assert_eq!((made.len(), made[0].truth.as_ref().unwrap().images.len()), (1, 4));
+        // Exposures reach half an interval beyond the first and the last frame.
+        assert_eq!(made[0].exposures_us, [[990_000, 1_030_000], [1_030_000, 1_070_000]]);
+        let within = events(&wanted).iter().filter(|e| e.t_us < 1_070_000).count();
+        assert_eq!(made[0].events.len(), within, "{name}");
+    }
+}
+
+/// Fixtures by the formats' own libraries, as far as h5py, rosbags and mcap are installed.
+fn fixtures(folder: &Path, pairs: &[Pair]) -> PathBuf {
+    for (i, pair) in pairs.iter().enumerate() {
+        pair.write(&folder.join(format!("pairs/{i}.npz"))).unwrap();
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/make_import_fixtures.py");
+    let (from, to) = (folder.join("pairs"), folder.join("fixtures"));
+    let made = Command::new("python3").arg(script).args([&from, &to]).output().unwrap();
+    print!("{}", String::from_utf8_lossy(&made.stdout));
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    to
+}
+
+#[test]
+#[ignore = "needs python3 with numpy, and h5py, rosbags and mcap for their formats"]
+fn tools_hdf5_bags_and_mcap_equal_ms_rbd() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    let made = fixtures(here, &wanted);
+    let plain = blurry(&wanted);
+    let cases = [
+        ("efnet.h5", &wanted, "cut off to the sensor's 48x32"),
+        ("none.bag", &plain, "exposure times of /dvs/exposure"),
+        ("bz2.bag", &plain, "frames of /dvs/image_raw, events of /dvs/events"),
+        ("lz4.bag", &plain, "ROS 1 bag"),
+        ("dvs_zstd.mcap", &plain, "MCAP, 4 frames"),
+        ("evt3_lz4.mcap", &plain, "900000 us are added"),
+        ("mono.mcap", &plain, "900000 us are added"),
+    ];
+    for (file, wanted, remark) in cases {
+        if !made.join(file).exists() {
+            println!("skipped: {file} was not made");
+            continue;
+        }
+        let path = made.join(file).display().to_string();
+        let printed = run(&["import", &path, "--out", file], here).unwrap();
+        same(&imported(&here.join(file)), wanted, file);
+        assert!(printed.contains(remark), "{file}: {printed}");
+        // Cut off in the middle: an error or what is left, never a panic or a wrong result.
+        let bytes = std::fs::read(&path).unwrap();
+        let cut = format!("cut-{file}");
+        std::fs::write(here.join(&cut), &bytes[..bytes.len() / 2]).unwrap();
+        let set = format!("{cut}-set");
+        match run(&["import", &cut, "--out", &set], here) {
+            Ok(printed) => assert!(printed.contains("cut off"), "{file}: {printed}"),
+            Err(error) => assert!(error.contains(&cut), "{file}: {error}"),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What cannot be imported is reported with the way to a recording.
+
+use super::*;
+
+#[test]
+fn unknown_exposures_must_be_given_and_other_layouts_are_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    let stamp = |_, [start, _]: [i64; 2]| format!("{:.6}\n", start as f64 / 1e6);
+    export(&here.join("raw"), &wanted, "", stamp);
+    std::fs::rename(here.join("raw/timestamps.csv"), here.join("raw/timestamps.txt")).unwrap();
+    // Seconds, the polarity first, and the sensor's size above them; two lines are no events.
+    let lines = event_lines(&events(&wanted), |e| {
+        let (p, t) = (if e.polarity { 1 } else { -1 }, e.t_us as f64 / 1e6);
+        format!("{p} {t:.6} {} {}\n", e.x, e.y)
+    });
+    std::fs::write(here.join("raw/dvs.txt"), format!("48 32\n{lines}end\n1 2.0 500 3\n")).unwrap();
+    let error = run(&["import", "raw", "--out", "set"], here).unwrap_err();
+    assert!(error.contains("exposure time of its frames is unknown"), "{error}");
+    assert!(error.contains("--exposure-us") && error.contains("--contiguous"), "{error}");
+    // The failed run leaves nothing that blocks the next.
+    let ask = ["import", "raw", "--out", "set", "--exposure-us", "12000"];
+    let printed = run(&ask, here).unwrap();
+    same(&imported(&here.join("set")), &wanted, "txt");
+    assert!(printed.contains("columns p t x y (guessed), times in s (guessed)"), "{printed}");
+    assert!(printed.contains("timestamps of frames are the start of exposures"), "{printed}");
+    assert!(printed.contains("1 events are not numbers or pixels"), "{printed}");
+    assert!(printed.contains("1 events lie beyond the sensor"), "{printed}");
+
+    // Timestamps that are the middle, and events that are late.
+    let shifted = ["--event-offset-us=-500", "--stamp", "end", "--exposure-us", "12000"];
+    let printed = run(&[&["import", "raw", "--out", "late"][..], &shifted].concat(), here).unwrap();
+    assert!(printed.contains("are the end of exposures"), "{printed}");
+    let late = imported(&here.join("late"));
+    assert_eq!(late[0].exposures_us[0], [START_US - EXPOSURE_US, START_US]);
+    assert_eq!(late[0].events[0].t_us, events(&wanted)[0].t_us - 500);
+
+    // Another clock: an error with both ranges, and no dataset.
+    let clock = ["import", "raw", "--out", "none", "--exposure-us", "9", "--event-unit", "ns"];
+    let error = run(&clock, here).unwrap_err();
+    assert!(error.contains("nothing was imported") && error.contains("another clock"), "{error}");
+    assert!(!here.join("none/test.yaml").exists());
+    let error = run(&["import", here.join("late").to_str().unwrap(), "--out", "x"], here);
+    assert!(error.unwrap_err().contains("MS-RBD pairs need no import"));
+}
+
+#[test]
+fn files_that_are_not_imported_name_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let path = |name: &str| here.join(name).to_str().unwrap().to_owned();
+    for name in ["bag/a.db3", "events/a.aedat4", "text/a.yaml"] {
+        std::fs::create_dir_all(here.join(name).parent().unwrap()).unwrap();
+        std::fs::write(here.join(name), b"SQLite format 3\0 and so on").unwrap();
+    }
+    pairs()[0].write(&here.join("pair.npz")).unwrap();
+    for (source, way) in [
+        ("bag", "ros2 bag convert"),
+        ("bag/a.db3", "ros2 bag convert"),
+        ("events", "gem-live record --source replay:FILE"),
+        ("pair.npz", "need no import"),
+        ("text", "no recording of a format that is read"),
+    ] {
+        let error = run(&["import", &path(source), "--out", "set"], here).unwrap_err();
+        assert!(error.contains(way), "{source}: {error}");
+        assert!(!here.join("set").exists(), "{source}");
+    }
+    for command in ["deblur", "export"] {
+        let error = run(&[command, &path("events"), "--out", "set"], here).unwrap_err();
+        assert!(error.contains("gem-live record --source replay:FILE"), "{command}: {error}");
+    }
+    let replay = format!("replay:{}", path("events"));
+    let error = run(&["record", "--source", &replay, "--out", "set"], here).unwrap_err();
+    assert!(error.contains("gem-live record --source replay:FILE"), "{error}");
+}

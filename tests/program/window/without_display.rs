@@ -1,0 +1,47 @@
+//! The program without a display.
+
+use super::*;
+
+/// Runs the program without a display, in an empty folder.
+fn without_display(arguments: &[&str], folder: &Path) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .env_remove("WAYLAND_SOCKET")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn without_a_display_the_clip_is_restored_to_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = without_display(&[], folder.path());
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for part in ["is set; the built-in clip", "frames per second", "dB restored: +", "ssh -X"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let picture = image::open(folder.path().join("gem-live-clip.png")).unwrap().into_rgb8();
+    // Blurry, events and restored side by side, with gaps of 8 pixels.
+    assert_eq!(picture.dimensions(), (3 * 384 + 16, 256));
+    let [blurry, restored] = [0, 2 * 392].map(|x| sharpness_of(&picture, [x, 0, 384, 256]));
+    assert!(restored > 1.1 * blurry, "restored {restored:e}, blurry {blurry:e}");
+}
+
+#[test]
+fn without_a_display_one_line_reports_it() {
+    // The subcommand is optional, with and without its options.
+    let folder = tempfile::tempdir().unwrap();
+    for arguments in [&["--source", "sim"][..], &["live", "--source", "sim"], &["--fullscreen"]] {
+        let output = without_display(arguments, folder.path());
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success());
+        let lines: Vec<&str> = stderr.lines().filter(|l| l.starts_with("gem-live:")).collect();
+        assert_eq!(lines.len(), 1, "{arguments:?}: {stderr}");
+        assert!(lines[0].contains("cannot open a window: neither DISPLAY"), "{stderr}");
+        assert!(lines[0].contains("--headless"), "{stderr}");
+        assert!(!stderr.contains("panicked"), "{stderr}");
+    }
+}
