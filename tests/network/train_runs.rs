@@ -2,7 +2,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-mod published;
+mod published_stages;
 mod real_data;
 
 use crate::recordings;
