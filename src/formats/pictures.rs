@@ -34,10 +34,37 @@ pub enum PictureError {
     Empty(PathBuf),
 }
 
-/// Whether a file is named as a picture.
+/// Whether a file is named as a picture. Hidden files, such as the companion files `._NAME` of macOS,
+/// are none.
 pub fn is_picture(path: &Path) -> bool {
     let kind = path.extension().unwrap_or_default().to_ascii_lowercase();
-    EXTENSIONS.iter().any(|k| kind == *k)
+    EXTENSIONS.iter().any(|k| kind == *k) && !is_hidden(path)
+}
+
+/// Whether a file's name begins with a dot.
+pub fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// A key that sorts names by the numbers in them, each by its value: `a1_2` before `a1_10`, and that
+/// before `a2_1`.
+pub fn natural_key(name: &str) -> Vec<(u64, String)> {
+    let mut key: Vec<(u64, String)> = vec![(0, String::new())];
+    let mut digits = String::new();
+    for c in name.chars().chain(std::iter::once('\0')) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        if !digits.is_empty() {
+            key.push((digits.parse().unwrap_or(u64::MAX), String::new()));
+            digits.clear();
+        }
+        if let Some((_, text)) = key.last_mut().filter(|_| c != '\0') {
+            text.push(c);
+        }
+    }
+    key
 }
 
 /// The pictures of a folder, sorted by name, numbers by value.
@@ -56,11 +83,9 @@ pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
     if files.is_empty() {
         return Err(PictureError::Empty(folder.to_owned()));
     }
-    // Numbers by value: names of equal length sort like their numbers.
     files.sort_by_cached_key(|p| {
         let name = p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-        (digits.parse::<u64>().unwrap_or(u64::MAX), name)
+        (natural_key(&name), name)
     });
     Ok(files)
 }
@@ -104,6 +129,18 @@ mod tests {
         let picture = image::GrayImage::new(width, height);
         picture.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
         bytes
+    }
+
+    #[test]
+    fn pictures_are_in_the_order_of_every_number_in_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["a1_2.png", "a1_10.png", "a2_1.png", "a10_1.png", "b1.jpg"];
+        for name in names.iter().rev().chain(&["._a1_2.png", "notes.txt"]) {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        let found = pictures(folder.path()).unwrap();
+        let wanted: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
+        assert_eq!(found, wanted);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::options::TimeUnit;
 use crate::event::Event;
 use crate::formats::limits::MAX_EVENTS;
 use crate::formats::npz::Npz;
+use crate::formats::pictures::{is_hidden, natural_key};
 use std::path::{Path, PathBuf};
 
 /// Names of the arrays of x, y, t and p.
@@ -81,16 +82,20 @@ impl NpzEvents {
     }
 }
 
-/// The npz files of a folder, sorted by name.
+/// The npz files of a folder, sorted by name, numbers by value. Hidden files, such as those of macOS,
+/// are left out.
 pub(crate) fn npz_files(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
     let io = |cause| ImportError::io(folder, cause);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) && !is_hidden(&path) {
             files.push(path);
         }
     }
-    files.sort();
+    files.sort_by_cached_key(|path| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        (natural_key(&name), name)
+    });
     Ok(files)
 }
