@@ -5,6 +5,7 @@
 //! journal are made again. When the dataset is complete, manifest.json replaces the journal.
 
 use crate::formats::atomic_file::{self, WriteError};
+use crate::formats::folder_lock::{FolderLock, LockError};
 use crate::sequence::{
     DATASET_MANIFEST, DatasetManifest, DatasetManifestError, Entry, Pair, SaveError,
     published_crop, sensors,
@@ -37,6 +38,9 @@ pub enum SetError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// Another program writes into the folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A recording cannot be saved.
     #[error(transparent)]
     Save(#[from] SaveError),
@@ -64,6 +68,8 @@ pub struct DatasetWriter {
     earlier: BTreeMap<String, Entry>,
     made: Mutex<(std::fs::File, BTreeMap<String, Entry>)>,
     skipped: Mutex<Vec<String>>,
+    /// Two writers would mix their datasets.
+    lock: FolderLock,
 }
 
 /// The result of writing a dataset.
@@ -83,9 +89,11 @@ impl DatasetWriter {
     /// Starts a dataset in `folder`, or resumes one with equal settings.
     ///
     /// # Errors
-    /// The folder cannot be written, or holds a dataset with other settings.
+    /// The folder cannot be written, another program writes into it, or it holds a dataset with other
+    /// settings.
     pub fn open(folder: &Path, settings: serde_json::Value) -> Result<Self, SetError> {
         absolute(folder)?;
+        let lock = FolderLock::take(folder)?;
         for part in ["train", "test"] {
             let path = folder.join(part);
             std::fs::create_dir_all(&path)
@@ -128,6 +136,7 @@ impl DatasetWriter {
             earlier,
             made: Mutex::new((file, BTreeMap::new())),
             skipped: Mutex::default(),
+            lock,
         })
     }
 
@@ -187,6 +196,8 @@ impl DatasetWriter {
         let summary =
             Summary { recordings: recordings.len(), test, earlier, skipped: skipped.clone() };
         if recordings.is_empty() {
+            // Its file would keep the folder.
+            drop(self.lock);
             remove_empty(&self.folder);
             return Ok(summary);
         }
@@ -270,6 +281,20 @@ fn yaml(folder: &Path, scale_factor: f64, crop: (usize, usize), train: bool) -> 
 mod tests {
     use super::*;
     use crate::formats::config::Config;
+
+    #[test]
+    fn a_folder_has_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = folder.path().join("set");
+        let open = || DatasetWriter::open(&set, serde_json::json!({"recipe": "none"}));
+        let first = open().unwrap();
+        let error = open().err().unwrap().to_string();
+        assert!(error.contains("another gem-live writes into this folder"), "{error}");
+        assert_eq!(first.finish(1.0).unwrap().recordings, 0);
+        assert!(!set.exists());
+        drop(open().unwrap());
+        assert!(open().is_ok());
+    }
 
     #[test]
     fn the_configuration_parses_without_remarks() {
