@@ -278,7 +278,7 @@ fn files_that_are_not_imported_name_the_way() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let path = |name: &str| here.join(name).to_str().unwrap().to_owned();
-    for name in ["bag/a.db3", "events/a.aedat4", "text/a.yaml"] {
+    for name in ["bag/a.db3", "events/a.aedat4", "text/a.yaml", "packed/events.csv.gz"] {
         std::fs::create_dir_all(here.join(name).parent().unwrap()).unwrap();
         std::fs::write(here.join(name), b"SQLite format 3\0 and so on").unwrap();
     }
@@ -288,6 +288,7 @@ fn files_that_are_not_imported_name_the_way() {
         ("bag/a.db3", "ros2 bag convert"),
         ("events", "gem-live record --source replay:FILE"),
         ("pair.npz", "need no import"),
+        ("packed", "events.csv.gz is packed: unpack it"),
         ("text", "no recording of a format that is read"),
     ] {
         let error = run(&["import", &path(source), "--out", "set"], here).unwrap_err();

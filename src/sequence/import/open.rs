@@ -8,6 +8,7 @@ use super::recording::ForeignRecording;
 use super::ros::RosRecording;
 use super::{folder, time_lens};
 use crate::formats::file_kind::FileKind;
+use crate::formats::limits::check_sensor;
 use std::path::{Path, PathBuf};
 
 /// How deep folders of recordings are searched.
@@ -53,16 +54,19 @@ impl ForeignSource {
     /// Opens the recording.
     ///
     /// # Errors
-    /// It cannot be read, or the options lack what its format leaves open; the error says which.
+    /// It cannot be read, its event sensor is larger than any, or the options lack what its format
+    /// leaves open; the error says which.
     pub fn open(&self, options: &ImportOptions) -> Result<Box<dyn ForeignRecording>, ImportError> {
         let path = &self.path;
-        Ok(match &self.format {
+        let recording: Box<dyn ForeignRecording> = match &self.format {
             Format::Folder => Box::new(folder::open(path, options)?),
             Format::HighRev(sequence) => Box::new(HighRev::open(path, sequence, options)?),
             Format::TimeLens => Box::new(time_lens::open(path, options)?),
             Format::EfNet => Box::new(EfNet::open(path, options)?),
             Format::Ros => Box::new(RosRecording::open(path, options)?),
-        })
+        };
+        check_sensor(recording.sensor()).map_err(|e| ImportError::content(path, e.to_string()))?;
+        Ok(recording)
     }
 }
 

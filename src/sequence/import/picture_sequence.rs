@@ -50,6 +50,17 @@ impl PictureSequence {
         let mut remarks = parts.remarks;
         let mut skipped = Vec::new();
         let timed = matched(&path, pictures, times, &mut skipped)?;
+        let falls = timed
+            .iter()
+            .zip(timed.iter().skip(1))
+            .filter(|((_, a), (_, b))| b.stamp_us < a.stamp_us);
+        let falls = falls.count();
+        if falls > 0 {
+            remarks.push(format!(
+                "frames: sorted by time; {falls} times the order was broken: if the clock was set \
+                 back there, frames of two times are mixed"
+            ));
+        }
         let stamps: Vec<i64> = timed.iter().map(|(_, time)| time.stamp_us).collect();
         let known = timed.iter().all(|(_, t)| t.end_us.is_some() || t.exposure_us.is_some());
         let stated = if known { Vec::new() } else { options.exposures(&path, &stamps)? };
