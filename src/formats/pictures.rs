@@ -99,11 +99,94 @@ pub fn read_picture(path: &Path) -> Result<ImageU8, PictureError> {
     decode(BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?)).map_err(bad)
 }
 
+/// As [`read_picture`]; of samples of 16 bits, only the lower `bits` are used.
+///
+/// # Errors
+/// As [`read_picture`], and if a sample is larger.
+pub fn read_picture_of_bits(path: &Path, bits: SampleBits) -> Result<ImageU8, PictureError> {
+    let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
+    let file = BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?);
+    let (size, picture) = opened(file).map_err(bad)?;
+    if bits == SampleBits::ALL || !has_16_bits(&picture) {
+        return planes(size, picture).map_err(bad);
+    }
+    let samples = picture.into_rgb16().into_raw().into_iter().map(|sample| bits.byte(sample));
+    let rgb: Vec<u8> = samples.collect::<Result<_, String>>().map_err(bad)?;
+    ImageU8::from_rgb(size, &rgb).map_err(|e| bad(e.to_string()))
+}
+
+/// The largest sample of a picture whose samples have 16 bits; `None` for others.
+///
+/// # Errors
+/// As [`read_picture`].
+pub fn largest_of_16_bits(path: &Path) -> Result<Option<u16>, PictureError> {
+    let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
+    let file = BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?);
+    let (_, picture) = opened(file).map_err(bad)?;
+    Ok(has_16_bits(&picture).then(|| picture.into_rgb16().into_raw().into_iter().max()).flatten())
+}
+
+/// Number of bits that samples of 16 bits use: cameras of 10, 12 or 14 bits leave the upper ones zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SampleBits(u32);
+
+impl SampleBits {
+    /// All 16 bits.
+    pub const ALL: Self = Self(16);
+
+    /// The smallest usual number of bits for this largest sample.
+    pub fn of(largest: u16) -> Self {
+        Self(match largest {
+            0..256 => 8,
+            256..1024 => 10,
+            1024..4096 => 12,
+            4096..16384 => 14,
+            _ => 16,
+        })
+    }
+
+    /// The number.
+    pub fn count(self) -> u32 {
+        self.0
+    }
+
+    /// The upper eight of the bits that are used.
+    ///
+    /// # Errors
+    /// The sample has more bits.
+    pub fn byte(self, sample: u16) -> Result<u8, String> {
+        u8::try_from(sample >> self.0.saturating_sub(8)).map_err(|_| {
+            format!("a sample of {sample}, but those of other pictures have {} bits", self.0)
+        })
+    }
+}
+
 /// Decodes a picture of any format that is compiled in; its first bytes select the decoder.
 ///
 /// # Errors
 /// It is not a picture, or larger than an image may be.
 pub fn decode(bytes: impl BufRead + Seek) -> Result<ImageU8, String> {
+    let (size, picture) = opened(bytes)?;
+    planes(size, picture)
+}
+
+fn has_16_bits(picture: &DynamicImage) -> bool {
+    matches!(
+        picture,
+        DynamicImage::ImageLuma16(_)
+            | DynamicImage::ImageLumaA16(_)
+            | DynamicImage::ImageRgb16(_)
+            | DynamicImage::ImageRgba16(_)
+    )
+}
+
+/// A picture as blue, green and red planes.
+fn planes(size: Size, picture: DynamicImage) -> Result<ImageU8, String> {
+    ImageU8::from_rgb(size, picture.into_rgb8().as_raw()).map_err(|e| e.to_string())
+}
+
+/// A picture as it is stored.
+fn opened(bytes: impl BufRead + Seek) -> Result<(Size, DynamicImage), String> {
     let reader = image::ImageReader::new(bytes).with_guessed_format().map_err(|e| e.to_string())?;
     let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
     let (width, height) = decoder.dimensions();
@@ -113,8 +196,7 @@ pub fn decode(bytes: impl BufRead + Seek) -> Result<ImageU8, String> {
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(MAX_PICTURE_BYTES);
     decoder.set_limits(limits).map_err(|e| e.to_string())?;
-    let rgb = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?.into_rgb8();
-    ImageU8::from_rgb(size, rgb.as_raw()).map_err(|e| e.to_string())
+    Ok((size, DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?))
 }
 
 #[cfg(test)]
@@ -129,6 +211,28 @@ mod tests {
         let picture = image::GrayImage::new(width, height);
         picture.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
         bytes
+    }
+
+    #[test]
+    fn samples_of_a_camera_of_12_bits_are_not_taken_as_nearly_black() {
+        type Gray16 = image::ImageBuffer<image::Luma<u16>, Vec<u16>>;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let save = |samples: [u16; 4]| {
+            Gray16::from_raw(2, 2, samples.to_vec()).unwrap().save(&path).unwrap();
+            largest_of_16_bits(&path).unwrap()
+        };
+        let first = |bits| read_picture_of_bits(&path, bits).map(|p| p.plane(0).to_vec());
+        let largest = save([0, 16, 2048, 4095]).unwrap();
+        assert_eq!((largest, SampleBits::of(largest).count()), (4095, 12));
+        assert_eq!(first(SampleBits::of(largest)).unwrap(), [0, 1, 128, 255]);
+        assert!(first(SampleBits::ALL).unwrap().iter().all(|sample| *sample <= 16));
+        let error = first(SampleBits::of(1000)).unwrap_err().to_string();
+        assert!(error.contains("a.png: a sample of 2048") && error.contains("10 bits"), "{error}");
+        assert_eq!(SampleBits::of(save([0, 1, 2, 65535]).unwrap()), SampleBits::ALL);
+        std::fs::write(&path, png(2, 2)).unwrap();
+        assert_eq!(largest_of_16_bits(&path).unwrap(), None);
+        assert_eq!(first(SampleBits::of(1000)).unwrap(), [0; 4]);
     }
 
     #[test]
