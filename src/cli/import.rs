@@ -255,7 +255,7 @@ impl Run<'_> {
                 truths: import.truths.unwrap_or(7).into(),
                 gap: import.gap.unwrap_or(0).into(),
             };
-            let sequence = match Sequence::open(&source.path) {
+            let sequence = match Sequence::open(&source.path, &self.options) {
                 Ok(sequence) => sequence,
                 Err(error) => {
                     self.set.skip(error.to_string());

@@ -6,6 +6,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use gem_live::datagen::hs_ergb::Sequence;
 use gem_live::sequence::import::{
     ForeignRecording, FrameExposure, ImportOptions, check, doubt, foreign_at, pair,
 };
@@ -81,6 +82,19 @@ fn impossible_times_are_left_out_and_do_not_overflow() {
     let here = tempfile::tempdir().unwrap();
     let folder = here.path().join("a");
     sequence(&folder);
+    for name in ["images", "events"] {
+        std::fs::create_dir_all(here.path().join("b").join(name)).unwrap();
+    }
+    let images = here.path().join("b/images");
+    for name in ["0.png", "1.png"] {
+        std::fs::copy(folder.join(name), images.join(name)).unwrap();
+    }
+    for times in ["-1e30\n1e30\n", "1000\n9e18\n", "nan\n1000\n"] {
+        std::fs::write(images.join("timestamp.txt"), times).unwrap();
+        let options = ImportOptions::default();
+        let error = Sequence::open(&here.path().join("b"), &options).err().unwrap().to_string();
+        assert!(error.contains("a time that no clock has"), "{times:?}: {error}");
+    }
     for times in [
         "-9223372036854775808\n9223372036854775807\n",
         "9223372036854775807\n-9223372036854775808\n",
