@@ -255,7 +255,8 @@ impl<'a> Evaluation<'a> {
         let mut exposure = pair.exposure(blur)?;
         let size = exposure.frame.size();
         let sensor = self.sensor(size);
-        if sensor.area() == 0 || sensor.width > size.width.saturating_mul(16) {
+        let fits = |side: usize, image: usize| side > 0 && side <= image.saturating_mul(16);
+        if !(fits(sensor.width, size.width) && fits(sensor.height, size.height)) {
             let scale = self.config.scale_factor;
             return Err(format!("scale_factor {scale} does not fit images of {size}").into());
         }
