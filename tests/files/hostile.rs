@@ -18,7 +18,8 @@ use gem_live::random::KeyedRng;
 use gem_live::sequence::{GroundTruth, MANIFEST, Manifest, Pair, SessionInfo, THUMBNAIL, catalog};
 use std::path::{Path, PathBuf};
 
-fn hostile() -> Option<PathBuf> {
+/// The inputs that were found to be handled badly; `None` where they are missing.
+pub fn hostile() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/hostile");
     if !folder.is_dir() {
         println!("skipped: {} is missing", folder.display());
@@ -84,6 +85,21 @@ fn the_hostile_files_are_refused_or_read() {
     }
     for name in ["laughs.yaml", "nums.yaml"] {
         let _ = Config::read(&folder.join(name));
+    }
+}
+
+#[test]
+fn manifests_with_counts_at_the_limits_are_read_or_refused() {
+    let Some(hostile) = hostile() else { return };
+    let base = tempfile::tempdir().unwrap();
+    let folder = base.path().join("scene");
+    small().write(&folder.join("scene_00000.npz")).unwrap();
+    for found in std::fs::read_dir(hostile.join("panics/session")).unwrap() {
+        std::fs::write(folder.join(MANIFEST), std::fs::read(found.unwrap().path()).unwrap())
+            .unwrap();
+        let sequence = catalog::read(&folder).unwrap();
+        let _ = (sequence.lost_frames(), sequence.date(), sequence.scene().len());
+        assert_eq!(sequence.frames, 2);
     }
 }
 
