@@ -11,7 +11,7 @@ use gem_live::sequence::import::{
     ForeignSource, FrameExposure, ImportError, ImportOptions, Stamp, TimeUnit, check, doubt,
     find_foreign, pair, pair_count,
 };
-use gem_live::sequence::{Entry, Pair, SaveError, folder_advice};
+use gem_live::sequence::{DATASET_MANIFEST, Entry, Pair, SaveError, folder_advice};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -90,6 +90,11 @@ pub(crate) struct Import {
     #[arg(long, value_name = "N", requires = "average")]
     gap: Option<u16>,
 }
+
+/// Most skipped parts that are printed: a recording may have a million frames.
+const PRINTED: usize = 100;
+/// Most of them in the error if nothing was imported.
+const IN_ERROR: usize = 6;
 
 /// [`Stamp`] as a command line value.
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -183,7 +188,12 @@ impl Import {
         run.bar.finish_and_clear();
         let Some(scale_factor) = run.scale_factor else {
             // Without a pair there is no dataset; a next run begins anew.
-            return Err(format!("nothing was imported: {}", run.set.abandon()?.join("; ")).into());
+            let skipped = run.set.abandon()?;
+            let mut why = skipped.iter().take(IN_ERROR).cloned().collect::<Vec<_>>().join("; ");
+            if skipped.len() > IN_ERROR {
+                why += &format!("; and {} more", skipped.len() - IN_ERROR);
+            }
+            return Err(format!("nothing was imported: {why}").into());
         };
         let summary = run.set.finish(scale_factor)?;
         self.report(&summary);
@@ -225,8 +235,13 @@ impl Import {
 
     fn report(&self, summary: &Summary) {
         let Summary { recordings, earlier, skipped, .. } = summary;
-        for line in skipped {
+        for line in skipped.iter().take(PRINTED) {
             eprintln!("gem-live: skipped {line}");
+        }
+        if skipped.len() > PRINTED {
+            let manifest = self.out.join(DATASET_MANIFEST);
+            let more = skipped.len() - PRINTED;
+            eprintln!("gem-live: skipped {more} more, which {} lists", manifest.display());
         }
         println!(
             "{recordings} pairs in {} ({earlier} from earlier runs), {} parts skipped",
