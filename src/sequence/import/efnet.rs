@@ -7,6 +7,7 @@
 use super::efnet_pictures::{Samples, cropped, picture};
 use super::error::ImportError;
 use super::hdf5::File;
+use super::npz_events::polarity;
 use super::options::{FrameExposure, ImportOptions, TimeUnit};
 use super::picture_sequence::middle_truth;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
@@ -258,10 +259,12 @@ impl ForeignRecording for EfNet {
                 self.misplaced += 1;
                 continue;
             }
-            if within && t.is_finite() && (-MAX_TIME_US..=MAX_TIME_US).contains(&t_us) {
-                events.push(Event { t_us, x: x as u16, y: y as u16, polarity: *p > 0.0 });
-            } else {
-                self.outside += 1;
+            let timed = t.is_finite() && (-MAX_TIME_US..=MAX_TIME_US).contains(&t_us);
+            match polarity(*p).filter(|_| within && timed) {
+                Some(polarity) => {
+                    events.push(Event { t_us, x: x as u16, y: y as u16, polarity });
+                }
+                None => self.outside += 1,
             }
         }
         events.sort_by_key(|e| e.t_us);
@@ -281,7 +284,10 @@ impl ForeignRecording for EfNet {
     fn skipped(&self) -> Vec<String> {
         let mut all = self.skipped.clone();
         if self.outside > 0 {
-            all.push(format!("events: {} lie beyond the sensor", self.outside));
+            all.push(format!(
+                "events: {} lie beyond the sensor, or have no time or polarity",
+                self.outside
+            ));
         }
         if self.misplaced > 0 {
             all.push(format!(

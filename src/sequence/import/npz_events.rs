@@ -63,22 +63,35 @@ impl NpzEvents {
     }
 
     /// Appends the events. Coordinates are divided by `per_pixel` and rounded to the nearest pixel.
-    /// Returns the number of those that are no events: coordinates that are negative or not
-    /// numbers.
+    /// Returns the number of those that are no events: coordinates that are negative or not numbers, and
+    /// polarities that are none.
     pub(crate) fn append(&self, per_pixel: f64, unit: TimeUnit, out: &mut Vec<Event>) -> usize {
         let [x, y, t, p] = &self.columns;
         let mut unreadable = 0;
+        let has = |value: f64| p.contains(&value);
+        // Beside 0, and without 1, 255 may as well be ON.
+        let unclear = has(255.0) && has(0.0) && !has(1.0);
         for (((x, y), t), p) in x.iter().zip(y).zip(t).zip(p) {
             let (x, y) = ((x / per_pixel).round(), (y / per_pixel).round());
             let valid = |v: f64| (0.0..65536.0).contains(&v);
-            if !(t.is_finite() && valid(x) && valid(y)) {
+            let polarity = polarity(*p).filter(|_| !(unclear && *p == 255.0));
+            let (Some(polarity), true) = (polarity, t.is_finite() && valid(x) && valid(y)) else {
                 unreadable += 1;
                 continue;
-            }
+            };
             let t_us = (t * unit.in_us()).floor() as i64;
-            out.push(Event { t_us, x: x as u16, y: y as u16, polarity: *p > 0.0 });
+            out.push(Event { t_us, x: x as u16, y: y as u16, polarity });
         }
         unreadable
+    }
+}
+
+/// A polarity: 1 is ON; 0, -1 and 255, a -1 that was stored in a byte, are OFF.
+pub(super) fn polarity(value: f64) -> Option<bool> {
+    match value {
+        1.0 => Some(true),
+        0.0 | -1.0 | 255.0 => Some(false),
+        _ => None,
     }
 }
 
@@ -98,4 +111,25 @@ pub(crate) fn npz_files(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
         (natural_key(&name), name)
     });
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polarities_of_every_convention_are_read_and_others_counted() {
+        let read = |p: &[f64]| {
+            let places = vec![2.0; p.len()];
+            let columns = [places.clone(), places.clone(), places, p.to_vec()];
+            let mut out = Vec::new();
+            let unreadable = NpzEvents { columns }.append(1.0, TimeUnit::Microseconds, &mut out);
+            (out.iter().map(|e| e.polarity).collect::<Vec<_>>(), unreadable)
+        };
+        assert_eq!(read(&[1.0, 0.0, -1.0]), (vec![true, false, false], 0));
+        assert_eq!(read(&[1.0, 255.0]), (vec![true, false], 0));
+        assert_eq!(read(&[255.0]), (vec![false], 0));
+        assert_eq!(read(&[0.0, 255.0]), (vec![false], 1));
+        assert_eq!(read(&[1.0, 2.0, f64::NAN, 0.5]), (vec![true], 3));
+    }
 }
