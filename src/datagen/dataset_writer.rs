@@ -6,6 +6,8 @@
 
 use crate::formats::atomic_file::{self, WriteError};
 use crate::formats::folder_lock::{FolderLock, LockError};
+use crate::formats::input;
+use crate::formats::limits::MAX_UNPACKED_BYTES;
 use crate::sequence::{
     DATASET_MANIFEST, DatasetManifest, DatasetManifestError, Entry, Pair, SaveError,
     published_crop, sensors,
@@ -111,7 +113,8 @@ impl DatasetWriter {
         }
         let io = |cause| SetError::Io { path: journal.clone(), cause };
         if journal.exists() {
-            let text = std::fs::read_to_string(&journal).map_err(io)?;
+            let text = input::read(&journal, MAX_UNPACKED_BYTES).map_err(io)?;
+            let text = String::from_utf8_lossy(&text);
             let mut lines = text.lines();
             let first = lines.next().unwrap_or_default();
             // A truncated first line means that no recording was finished.
@@ -122,7 +125,7 @@ impl DatasetWriter {
             let whole = lines.filter_map(|l| serde_json::from_str::<JournalEntry>(l).ok());
             earlier.extend(whole.map(|l| (l.file, l.entry)));
         }
-        earlier.retain(|file, _| folder.join(file).is_file());
+        earlier.retain(|file, _| is_own_name(file) && folder.join(file).is_file());
         // Rewritten, so that a truncated line cannot run into the next one.
         let mut text = format!("{settings}\n");
         for (file, entry) in &earlier {
@@ -242,6 +245,14 @@ fn absolute(folder: &Path) -> Result<PathBuf, SetError> {
     Ok(path)
 }
 
+/// Whether a name in a manifest or journal is that of a recording in this folder: others are not
+/// opened.
+fn is_own_name(file: &str) -> bool {
+    file.split_once('/').is_some_and(|(part, name)| {
+        matches!(part, "train" | "test") && name.ends_with(".npz") && !name.contains(['/', '\\'])
+    })
+}
+
 fn journal_line(file: &str, entry: &Entry) -> String {
     let record = JournalEntry { file: file.to_owned(), entry: entry.clone() };
     // Strings and numbers always serialise to JSON.
@@ -281,6 +292,18 @@ fn yaml(folder: &Path, scale_factor: f64, crop: (usize, usize), train: bool) -> 
 mod tests {
     use super::*;
     use crate::formats::config::Config;
+
+    #[test]
+    fn names_that_lead_out_of_the_folder_are_not_opened() {
+        for name in ["train/a_00001.npz", "test/stills 1.npz"] {
+            assert!(is_own_name(name), "{name}");
+        }
+        let others =
+            ["/etc/a.npz", "../a.npz", "train/../../a.npz", "a.npz", "train/", "test/..\\a.npz"];
+        for name in others {
+            assert!(!is_own_name(name), "{name}");
+        }
+    }
 
     #[test]
     fn a_folder_has_one_writer() {

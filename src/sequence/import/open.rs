@@ -85,12 +85,13 @@ pub fn find_foreign(path: &Path) -> Result<Vec<ForeignSource>, ImportError> {
     let io = |e| ImportError::io(path, e);
     std::fs::metadata(path).map_err(io)?;
     let mut found = Vec::new();
-    search(path, DEPTH, &mut found).map_err(io)?;
+    search(path, DEPTH, &mut found)?;
     found.sort_by(|a, b| (&a.path, &a.name).cmp(&(&b.path, &b.name)));
     Ok(found)
 }
 
-fn search(path: &Path, depth: usize, out: &mut Vec<ForeignSource>) -> std::io::Result<()> {
+fn search(path: &Path, depth: usize, out: &mut Vec<ForeignSource>) -> Result<(), ImportError> {
+    let io = |e| ImportError::io(path, e);
     let known = foreign_at(path);
     if !known.is_empty() {
         out.extend(known);
@@ -99,10 +100,10 @@ fn search(path: &Path, depth: usize, out: &mut Vec<ForeignSource>) -> std::io::R
     if !path.is_dir() || depth == 0 {
         return Ok(());
     }
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
+    for entry in std::fs::read_dir(path).map_err(io)? {
+        let entry = entry.map_err(io)?;
         // A link could lead in a circle.
-        if !entry.file_type()?.is_symlink() {
+        if !entry.file_type().map_err(io)?.is_symlink() {
             search(&entry.path(), depth - 1, out)?;
         }
     }
