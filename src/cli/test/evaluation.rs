@@ -147,9 +147,12 @@ impl<'a> Evaluation<'a> {
             _ => {}
         }
         if finishing.requested() {
-            eprintln!(
-                "gem-live: interrupted: the results cover only a part of the {all} recordings"
-            );
+            let part = "the results cover only a part of the";
+            let line = format!("interrupted: {part} {all} recordings, of which {failed} failed");
+            if evaluated == 0 || failed > 0 {
+                return Err(line.into());
+            }
+            eprintln!("gem-live: {line}");
             return Ok(ExitCode::SUCCESS);
         }
         if invalid > 0 {
