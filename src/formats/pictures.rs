@@ -1,5 +1,6 @@
 //! Pictures in files: png, jpg and bmp.
 
+use super::file_kind::{FileKind, Wanted};
 use super::input;
 use super::limits::{MAX_PICTURE_BYTES, check_image};
 use crate::image::{ImageU8, Size};
@@ -95,8 +96,18 @@ pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
 /// # Errors
 /// The file is not a picture, not a regular file, or larger than an image may be.
 pub fn read_picture(path: &Path) -> Result<ImageU8, PictureError> {
+    let (size, picture) = opened_file(path)?;
+    planes(size, picture).map_err(|why| PictureError::Picture { path: path.to_owned(), why })
+}
+
+/// A picture in a file as it is stored. The error says what the file is instead, if that is known.
+fn opened_file(path: &Path) -> Result<(Size, DynamicImage), PictureError> {
     let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
-    decode(BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?)).map_err(bad)
+    let file = BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?);
+    opened(file).map_err(|why| match FileKind::of_file(path) {
+        Ok(FileKind::Picture | FileKind::Unknown | FileKind::Text) | Err(_) => bad(why),
+        Ok(kind) => bad(kind.message(Wanted::Picture)),
+    })
 }
 
 /// As [`read_picture`]; of samples of 16 bits, only the lower `bits` are used.
@@ -105,8 +116,7 @@ pub fn read_picture(path: &Path) -> Result<ImageU8, PictureError> {
 /// As [`read_picture`], and if a sample is larger.
 pub fn read_picture_of_bits(path: &Path, bits: SampleBits) -> Result<ImageU8, PictureError> {
     let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
-    let file = BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?);
-    let (size, picture) = opened(file).map_err(bad)?;
+    let (size, picture) = opened_file(path)?;
     if bits == SampleBits::ALL || !has_16_bits(&picture) {
         return planes(size, picture).map_err(bad);
     }
@@ -120,9 +130,7 @@ pub fn read_picture_of_bits(path: &Path, bits: SampleBits) -> Result<ImageU8, Pi
 /// # Errors
 /// As [`read_picture`].
 pub fn largest_of_16_bits(path: &Path) -> Result<Option<u16>, PictureError> {
-    let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
-    let file = BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?);
-    let (_, picture) = opened(file).map_err(bad)?;
+    let (_, picture) = opened_file(path)?;
     Ok(has_16_bits(&picture).then(|| picture.into_rgb16().into_raw().into_iter().max()).flatten())
 }
 
@@ -258,5 +266,9 @@ mod tests {
         let error = read_picture(folder.path()).unwrap_err().to_string();
         assert!(error.contains("a folder"), "{error}");
         assert!(decode(Cursor::new(b"no picture")).is_err());
+        std::fs::write(&path, b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+            .unwrap();
+        let error = read_picture(&path).unwrap_err().to_string();
+        assert!(error.contains("a.jpg") && error.contains("git lfs pull"), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 
 use super::error::ImportError;
 use super::options::TimeUnit;
+use crate::formats::file_kind::{FileKind, Wanted};
 use crate::formats::input;
 use crate::formats::limits::MAX_LINE_BYTES;
 use std::fs::File;
@@ -126,6 +127,12 @@ impl Table {
         let head = input::head(path, 2).map_err(|e| ImportError::io(path, e))?;
         if [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| head == mark) {
             return Err(ImportError::content(path, "the text is UTF-16: save the file as UTF-8"));
+        }
+        match FileKind::of_file(path).map_err(|e| ImportError::io(path, e))? {
+            // Lines that begin with a per cent sign are comments here.
+            FileKind::Text | FileKind::Unknown | FileKind::Empty | FileKind::Prophesee => {}
+            FileKind::Yaml | FileKind::Json => {}
+            kind => return Err(ImportError::content(path, kind.message(Wanted::Table))),
         }
         let mut lines = Lines::open(path)?;
         let (mut raw, mut comment) = (Vec::new(), None);
@@ -257,6 +264,16 @@ mod tests {
         assert_eq!(comma.row(&path).unwrap().unwrap(), ["0.75", "'5'", "6", "0"]);
         assert_eq!(comma.row(&path).unwrap().unwrap(), ["1", "a,b", "6", "0"]);
         assert_eq!(Number::parse("'5'"), Some(Number::Int(5)));
+        for (bytes, way) in [
+            (&b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n"[..], "git lfs pull"),
+            (&b"\x1f\x8b\x08\x00\x00"[..], "unpack it"),
+        ] {
+            std::fs::write(&foreign, bytes).unwrap();
+            let error = Table::open(&foreign).err().unwrap().to_string();
+            assert!(error.contains("latin1.csv") && error.contains(way), "{error}");
+        }
+        let percent = open("% t x y p\n1 2 3 1\n4 5 6 0\n");
+        assert_eq!((percent.names.unwrap().len(), percent.sample.len()), (4, 2));
         let commented = open("# file of events\n# t x y p\n1 2 3 1\n");
         assert_eq!(commented.names.unwrap(), ["t", "x", "y", "p"]);
     }
