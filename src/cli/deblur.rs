@@ -195,8 +195,12 @@ impl Deblur {
             eprintln!("gem-live: {}", job.repaired);
         }
         if finishing.requested() {
-            let all = found.len();
-            eprintln!("gem-live: interrupted: {} of {all} inputs restored", done - failed);
+            let (all, restored) = (found.len(), done - failed);
+            let line = format!("interrupted: {restored} of {all} inputs restored, {failed} failed");
+            if restored == 0 || failed > 0 {
+                return Err(line.into());
+            }
+            eprintln!("gem-live: {line}");
             return Ok(ExitCode::SUCCESS);
         }
         if failed > 0 {

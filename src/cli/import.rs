@@ -3,15 +3,15 @@
 use super::common::without_effect;
 use super::failure::Failure;
 use super::synth::target::{Folder, named, size};
-use gem_live::datagen::dataset_writer::{DatasetWriter, Summary};
+use gem_live::datagen::dataset_writer::{DatasetWriter, SetError, Summary};
 use gem_live::datagen::hs_ergb::{Recipe, Sequence};
 use gem_live::formats::file_kind::{FileKind, Wanted};
 use gem_live::image::Size;
 use gem_live::sequence::import::{
-    ForeignSource, FrameExposure, ImportError, ImportOptions, Stamp, TimeUnit, check, find_foreign,
-    pair, pair_count,
+    ForeignSource, FrameExposure, ImportError, ImportOptions, Stamp, TimeUnit, check, doubt,
+    find_foreign, pair, pair_count,
 };
-use gem_live::sequence::{Entry, Pair, folder_advice};
+use gem_live::sequence::{DATASET_MANIFEST, Entry, Pair, SaveError, folder_advice};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -91,6 +91,11 @@ pub(crate) struct Import {
     gap: Option<u16>,
 }
 
+/// Most skipped parts that are printed: a recording may have a million frames.
+const PRINTED: usize = 100;
+/// Most of them in the error if nothing was imported.
+const IN_ERROR: usize = 6;
+
 /// [`Stamp`] as a command line value.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum StampName {
@@ -103,10 +108,28 @@ fn unit(text: &str) -> Result<TimeUnit, String> {
     TimeUnit::from_symbol(text).ok_or_else(|| "expected s, ms, us or ns".into())
 }
 
+/// A packed table of events or times in a folder.
+fn packed_table(folder: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.take(1000).map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let ends_with = |path: &Path, wanted: &[&str]| {
+        path.extension().is_some_and(|end| wanted.iter().any(|w| end.eq_ignore_ascii_case(w)))
+    };
+    let packed = |name: &String| {
+        let path = Path::new(name);
+        let table = path.file_stem().is_some_and(|stem| ends_with(stem.as_ref(), &["csv", "txt"]));
+        table && ends_with(path, &["gz", "bz2", "xz", "zst", "zip", "7z"])
+    };
+    names.filter(packed).min()
+}
+
 /// Why nothing at a path is imported, and what to do.
 fn nothing_found(path: &Path) -> String {
     if let Some(advice) = folder_advice(path) {
         return format!("nothing in it is imported: {advice}");
+    }
+    if let Some(name) = packed_table(path) {
+        return format!("nothing in it is imported: {name} is packed: unpack it, and import again");
     }
     match FileKind::of_file(path) {
         Ok(FileKind::Zip) => {
@@ -165,7 +188,12 @@ impl Import {
         run.bar.finish_and_clear();
         let Some(scale_factor) = run.scale_factor else {
             // Without a pair there is no dataset; a next run begins anew.
-            return Err(format!("nothing was imported: {}", run.set.abandon()?.join("; ")).into());
+            let skipped = run.set.abandon()?;
+            let mut why = skipped.iter().take(IN_ERROR).cloned().collect::<Vec<_>>().join("; ");
+            if skipped.len() > IN_ERROR {
+                why += &format!("; and {} more", skipped.len() - IN_ERROR);
+            }
+            return Err(format!("nothing was imported: {why}").into());
         };
         let summary = run.set.finish(scale_factor)?;
         self.report(&summary);
@@ -207,8 +235,13 @@ impl Import {
 
     fn report(&self, summary: &Summary) {
         let Summary { recordings, earlier, skipped, .. } = summary;
-        for line in skipped {
+        for line in skipped.iter().take(PRINTED) {
             eprintln!("gem-live: skipped {line}");
+        }
+        if skipped.len() > PRINTED {
+            let manifest = self.out.join(DATASET_MANIFEST);
+            let more = skipped.len() - PRINTED;
+            eprintln!("gem-live: skipped {more} more, which {} lists", manifest.display());
         }
         println!(
             "{recordings} pairs in {} ({earlier} from earlier runs), {} parts skipped",
@@ -237,7 +270,7 @@ impl Run<'_> {
                 truths: import.truths.unwrap_or(7).into(),
                 gap: import.gap.unwrap_or(0).into(),
             };
-            let sequence = match Sequence::open(&source.path) {
+            let sequence = match Sequence::open(&source.path, &self.options) {
                 Ok(sequence) => sequence,
                 Err(error) => {
                     self.set.skip(error.to_string());
@@ -269,6 +302,9 @@ impl Run<'_> {
         }
         match check(recording.as_ref()) {
             Ok(()) => {
+                if let Some(why) = doubt(recording.as_ref()) {
+                    self.bar.suspend(|| eprintln!("gem-live: {path}: warning: {why}"));
+                }
                 let count = pair_count(recording.as_ref());
                 if recording.frames().len() % 2 == 1
                     && let Some(last) = recording.frames().last()
@@ -310,19 +346,28 @@ impl Run<'_> {
                     continue;
                 }
             };
-            let scale = *self.scale_factor.get_or_insert(pair.scale_factor);
-            if scale != pair.scale_factor {
+            if let Some(scale) = self.scale_factor.filter(|scale| *scale != pair.scale_factor) {
                 self.set.skip(format!(
                     "{path}: pair {number}: its pictures have {} pixels per event pixel, the \
                      dataset's {scale}: import it into another folder",
                     pair.scale_factor
                 ));
-            } else if self.set.has(&file) {
+                continue;
+            }
+            if self.set.has(&file) {
                 earlier += 1;
             } else {
-                self.set.add(&file, &pair, entry)?;
-                made += 1;
+                match self.set.add(&file, &pair, entry) {
+                    Ok(()) => made += 1,
+                    // The pair itself is at fault; others may be whole.
+                    Err(SetError::Save(SaveError::Pair(error))) => {
+                        self.set.skip(format!("{path}: pair {number}: {error}"));
+                        continue;
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
+            self.scale_factor = Some(pair.scale_factor);
         }
         self.print(&format!("  {made} pairs written, {earlier} from earlier runs, of {count}"));
         Ok(())

@@ -223,10 +223,11 @@ impl Record {
             return Err(remark.as_str().into());
         }
         match ending.or(progress.ending) {
-            Some(StopReason::Complete) => Ok(ExitCode::SUCCESS),
+            Some(StopReason::Complete) if progress.pairs > 0 => Ok(ExitCode::SUCCESS),
             Some(StopReason::DiskFull) => Err("the disk is full: free some space".into()),
             Some(StopReason::Failed(why)) => Err(why.into()),
-            _ if interrupted => Ok(ExitCode::SUCCESS),
+            _ if interrupted && progress.pairs > 0 => Ok(ExitCode::SUCCESS),
+            _ if interrupted => Err("interrupted before a pair was recorded".into()),
             _ => match failure {
                 Some(why) => {
                     Err(format!("stopped before {} frames were received: {why}", self.frames)

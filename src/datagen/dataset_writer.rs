@@ -5,6 +5,9 @@
 //! journal are made again. When the dataset is complete, manifest.json replaces the journal.
 
 use crate::formats::atomic_file::{self, WriteError};
+use crate::formats::folder_lock::{FolderLock, LockError};
+use crate::formats::input;
+use crate::formats::limits::MAX_UNPACKED_BYTES;
 use crate::panics::Locked;
 use crate::sequence::{
     DATASET_MANIFEST, DatasetManifest, DatasetManifestError, Entry, Pair, SaveError,
@@ -38,6 +41,9 @@ pub enum SetError {
     /// A file cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// Another program writes into the folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// A recording cannot be saved.
     #[error(transparent)]
     Save(#[from] SaveError),
@@ -65,6 +71,8 @@ pub struct DatasetWriter {
     earlier: BTreeMap<String, Entry>,
     made: Mutex<(std::fs::File, BTreeMap<String, Entry>)>,
     skipped: Mutex<Vec<String>>,
+    /// Two writers would mix their datasets.
+    lock: FolderLock,
 }
 
 /// The result of writing a dataset.
@@ -84,9 +92,11 @@ impl DatasetWriter {
     /// Starts a dataset in `folder`, or resumes one with equal settings.
     ///
     /// # Errors
-    /// The folder cannot be written, or holds a dataset with other settings.
+    /// The folder cannot be written, another program writes into it, or it holds a dataset with other
+    /// settings.
     pub fn open(folder: &Path, settings: serde_json::Value) -> Result<Self, SetError> {
         absolute(folder)?;
+        let lock = FolderLock::take(folder)?;
         for part in ["train", "test"] {
             let path = folder.join(part);
             std::fs::create_dir_all(&path)
@@ -104,7 +114,8 @@ impl DatasetWriter {
         }
         let io = |cause| SetError::Io { path: journal.clone(), cause };
         if journal.exists() {
-            let text = std::fs::read_to_string(&journal).map_err(io)?;
+            let text = input::read(&journal, MAX_UNPACKED_BYTES).map_err(io)?;
+            let text = String::from_utf8_lossy(&text);
             let mut lines = text.lines();
             let first = lines.next().unwrap_or_default();
             // A truncated first line means that no recording was finished.
@@ -115,7 +126,7 @@ impl DatasetWriter {
             let whole = lines.filter_map(|l| serde_json::from_str::<JournalEntry>(l).ok());
             earlier.extend(whole.map(|l| (l.file, l.entry)));
         }
-        earlier.retain(|file, _| folder.join(file).is_file());
+        earlier.retain(|file, _| is_own_name(file) && folder.join(file).is_file());
         // Rewritten, so that a truncated line cannot run into the next one.
         let mut text = format!("{settings}\n");
         for (file, entry) in &earlier {
@@ -129,6 +140,7 @@ impl DatasetWriter {
             earlier,
             made: Mutex::new((file, BTreeMap::new())),
             skipped: Mutex::default(),
+            lock,
         })
     }
 
@@ -188,6 +200,8 @@ impl DatasetWriter {
         let summary =
             Summary { recordings: recordings.len(), test, earlier, skipped: skipped.clone() };
         if recordings.is_empty() {
+            // Its file would keep the folder.
+            drop(self.lock);
             remove_empty(&self.folder);
             return Ok(summary);
         }
@@ -232,6 +246,14 @@ fn absolute(folder: &Path) -> Result<PathBuf, SetError> {
     Ok(path)
 }
 
+/// Whether a name in a manifest or journal is that of a recording in this folder: others are not
+/// opened.
+fn is_own_name(file: &str) -> bool {
+    file.split_once('/').is_some_and(|(part, name)| {
+        matches!(part, "train" | "test") && name.ends_with(".npz") && !name.contains(['/', '\\'])
+    })
+}
+
 fn journal_line(file: &str, entry: &Entry) -> String {
     let record = JournalEntry { file: file.to_owned(), entry: entry.clone() };
     // Strings and numbers always serialise to JSON.
@@ -271,6 +293,32 @@ fn yaml(folder: &Path, scale_factor: f64, crop: (usize, usize), train: bool) -> 
 mod tests {
     use super::*;
     use crate::formats::config::Config;
+
+    #[test]
+    fn names_that_lead_out_of_the_folder_are_not_opened() {
+        for name in ["train/a_00001.npz", "test/stills 1.npz"] {
+            assert!(is_own_name(name), "{name}");
+        }
+        let others =
+            ["/etc/a.npz", "../a.npz", "train/../../a.npz", "a.npz", "train/", "test/..\\a.npz"];
+        for name in others {
+            assert!(!is_own_name(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_has_one_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let set = folder.path().join("set");
+        let open = || DatasetWriter::open(&set, serde_json::json!({"recipe": "none"}));
+        let first = open().unwrap();
+        let error = open().err().unwrap().to_string();
+        assert!(error.contains("another gem-live writes into this folder"), "{error}");
+        assert_eq!(first.finish(1.0).unwrap().recordings, 0);
+        assert!(!set.exists());
+        drop(open().unwrap());
+        assert!(open().is_ok());
+    }
 
     #[test]
     fn the_configuration_parses_without_remarks() {

@@ -8,7 +8,7 @@
 
 use crate::event::Event;
 use crate::formats::input;
-use crate::formats::limits::MAX_SEQUENCE_FRAMES;
+use crate::formats::limits::{MAX_SEQUENCE_FRAMES, MAX_TIME_US};
 use crate::formats::pictures::{PictureError, pictures, read_picture};
 use crate::image::{ImageU8, Size};
 use crate::sequence::Entry;
@@ -69,11 +69,12 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Opens the folder of a sequence and reads its events.
+    /// Opens the folder of a sequence and reads its events. Of the options, those for units and the
+    /// offset of events are used.
     ///
     /// # Errors
     /// A folder or file is missing or damaged; the error names it.
-    pub fn open(path: &Path) -> Result<Self, RealEventsError> {
+    pub fn open(path: &Path, options: &ImportOptions) -> Result<Self, RealEventsError> {
         let invalid = |what: String| RealEventsError::Invalid { path: path.to_owned(), what };
         let (images, events) = time_lens_folders(path).ok_or_else(|| {
             invalid("the sequence needs a folder images/ and a folder events/".into())
@@ -89,7 +90,13 @@ impl Sequence {
         let times = times.ok_or_else(|| {
             invalid("timestamp.txt contains something that is not a number".into())
         })?;
-        let times_us: Vec<i64> = times.iter().map(|t| *t as i64).collect();
+        let unit_us = options.frame_unit.map_or(1.0, |unit| unit.in_us());
+        let times = times.iter().map(|t| t * unit_us);
+        // Not a number is beyond any limit, too.
+        let times = times.map(|t| (t.abs() <= MAX_TIME_US as f64).then_some(t as i64));
+        let times_us: Option<Vec<i64>> = times.collect();
+        let times_us = times_us
+            .ok_or_else(|| invalid("timestamp.txt contains a time that no clock has".into()))?;
         if times_us.len() != pictures.len() {
             let (n, m) = (pictures.len(), times_us.len());
             return Err(invalid(format!("{n} images, but {m} times in timestamp.txt")));
@@ -99,7 +106,12 @@ impl Sequence {
         }
         let first = pictures.first().map(|file| read_picture(file)).transpose()?;
         let size = first.map_or(Size::new(1, 1), |p| p.size());
-        let (mut all, ..) = read_time_lens_events(&events, size, &ImportOptions::default())?;
+        let (mut all, ..) = read_time_lens_events(&events, size, options)?;
+        all.retain(|e| (-MAX_TIME_US..=MAX_TIME_US).contains(&e.t_us));
+        for event in &mut all {
+            event.t_us = event.t_us.saturating_add(options.event_offset_us);
+        }
+
         if all.is_empty() {
             return Err(invalid("the sequence has no events".into()));
         }

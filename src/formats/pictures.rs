@@ -1,6 +1,7 @@
 //! Pictures in files: png, jpg and bmp are read, png is written.
 
 use super::atomic_file::{self, WriteError};
+use super::file_kind::{FileKind, Wanted};
 use super::input;
 use super::limits::{MAX_PICTURE_BYTES, check_image};
 use crate::image::{ImageU8, Size};
@@ -35,10 +36,37 @@ pub enum PictureError {
     Empty(PathBuf),
 }
 
-/// Whether a file is named as a picture.
+/// Whether a file is named as a picture. Hidden files, such as the companion files `._NAME` of macOS,
+/// are none.
 pub fn is_picture(path: &Path) -> bool {
     let kind = path.extension().unwrap_or_default().to_ascii_lowercase();
-    EXTENSIONS.iter().any(|k| kind == *k)
+    EXTENSIONS.iter().any(|k| kind == *k) && !is_hidden(path)
+}
+
+/// Whether a file's name begins with a dot.
+pub fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+}
+
+/// A key that sorts names by the numbers in them, each by its value: `a1_2` before `a1_10`, and that
+/// before `a2_1`.
+pub fn natural_key(name: &str) -> Vec<(u64, String)> {
+    let mut key: Vec<(u64, String)> = vec![(0, String::new())];
+    let mut digits = String::new();
+    for c in name.chars().chain(std::iter::once('\0')) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        if !digits.is_empty() {
+            key.push((digits.parse().unwrap_or(u64::MAX), String::new()));
+            digits.clear();
+        }
+        if let Some((_, text)) = key.last_mut().filter(|_| c != '\0') {
+            text.push(c);
+        }
+    }
+    key
 }
 
 /// The pictures of a folder, sorted by name, numbers by value.
@@ -57,11 +85,9 @@ pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
     if files.is_empty() {
         return Err(PictureError::Empty(folder.to_owned()));
     }
-    // Numbers by value: names of equal length sort like their numbers.
     files.sort_by_cached_key(|p| {
         let name = p.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-        (digits.parse::<u64>().unwrap_or(u64::MAX), name)
+        (natural_key(&name), name)
     });
     Ok(files)
 }
@@ -71,8 +97,77 @@ pub fn pictures(folder: &Path) -> Result<Vec<PathBuf>, PictureError> {
 /// # Errors
 /// The file is not a picture, not a regular file, or larger than an image may be.
 pub fn read_picture(path: &Path) -> Result<ImageU8, PictureError> {
+    let (size, picture) = opened_file(path)?;
+    planes(size, picture).map_err(|why| PictureError::Picture { path: path.to_owned(), why })
+}
+
+/// A picture in a file as it is stored. The error says what the file is instead, if that is known.
+fn opened_file(path: &Path) -> Result<(Size, DynamicImage), PictureError> {
     let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
-    decode(BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?)).map_err(bad)
+    let file = BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?);
+    opened(file).map_err(|why| match FileKind::of_file(path) {
+        Ok(FileKind::Picture | FileKind::Unknown | FileKind::Text) | Err(_) => bad(why),
+        Ok(kind) => bad(kind.message(Wanted::Picture)),
+    })
+}
+
+/// As [`read_picture`]; of samples of 16 bits, only the lower `bits` are used.
+///
+/// # Errors
+/// As [`read_picture`], and if a sample is larger.
+pub fn read_picture_of_bits(path: &Path, bits: SampleBits) -> Result<ImageU8, PictureError> {
+    let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
+    let (size, picture) = opened_file(path)?;
+    if bits == SampleBits::ALL || !has_16_bits(&picture) {
+        return planes(size, picture).map_err(bad);
+    }
+    let samples = picture.into_rgb16().into_raw().into_iter().map(|sample| bits.byte(sample));
+    let rgb: Vec<u8> = samples.collect::<Result<_, String>>().map_err(bad)?;
+    ImageU8::from_rgb(size, &rgb).map_err(|e| bad(e.to_string()))
+}
+
+/// The largest sample of a picture whose samples have 16 bits; `None` for others.
+///
+/// # Errors
+/// As [`read_picture`].
+pub fn largest_of_16_bits(path: &Path) -> Result<Option<u16>, PictureError> {
+    let (_, picture) = opened_file(path)?;
+    Ok(has_16_bits(&picture).then(|| picture.into_rgb16().into_raw().into_iter().max()).flatten())
+}
+
+/// Number of bits that samples of 16 bits use: cameras of 10, 12 or 14 bits leave the upper ones zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SampleBits(u32);
+
+impl SampleBits {
+    /// All 16 bits.
+    pub const ALL: Self = Self(16);
+
+    /// The smallest usual number of bits for this largest sample.
+    pub fn of(largest: u16) -> Self {
+        Self(match largest {
+            0..256 => 8,
+            256..1024 => 10,
+            1024..4096 => 12,
+            4096..16384 => 14,
+            _ => 16,
+        })
+    }
+
+    /// The number.
+    pub fn count(self) -> u32 {
+        self.0
+    }
+
+    /// The upper eight of the bits that are used.
+    ///
+    /// # Errors
+    /// The sample has more bits.
+    pub fn byte(self, sample: u16) -> Result<u8, String> {
+        u8::try_from(sample >> self.0.saturating_sub(8)).map_err(|_| {
+            format!("a sample of {sample}, but those of other pictures have {} bits", self.0)
+        })
+    }
 }
 
 /// Decodes a picture of any format that is compiled in; its first bytes select the decoder.
@@ -80,6 +175,27 @@ pub fn read_picture(path: &Path) -> Result<ImageU8, PictureError> {
 /// # Errors
 /// It is not a picture, or larger than an image may be.
 pub fn decode(bytes: impl BufRead + Seek) -> Result<ImageU8, String> {
+    let (size, picture) = opened(bytes)?;
+    planes(size, picture)
+}
+
+fn has_16_bits(picture: &DynamicImage) -> bool {
+    matches!(
+        picture,
+        DynamicImage::ImageLuma16(_)
+            | DynamicImage::ImageLumaA16(_)
+            | DynamicImage::ImageRgb16(_)
+            | DynamicImage::ImageRgba16(_)
+    )
+}
+
+/// A picture as blue, green and red planes.
+fn planes(size: Size, picture: DynamicImage) -> Result<ImageU8, String> {
+    ImageU8::from_rgb(size, picture.into_rgb8().as_raw()).map_err(|e| e.to_string())
+}
+
+/// A picture as it is stored.
+fn opened(bytes: impl BufRead + Seek) -> Result<(Size, DynamicImage), String> {
     let reader = image::ImageReader::new(bytes).with_guessed_format().map_err(|e| e.to_string())?;
     let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
     let (width, height) = decoder.dimensions();
@@ -89,8 +205,7 @@ pub fn decode(bytes: impl BufRead + Seek) -> Result<ImageU8, String> {
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(MAX_PICTURE_BYTES);
     decoder.set_limits(limits).map_err(|e| e.to_string())?;
-    let rgb = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?.into_rgb8();
-    ImageU8::from_rgb(size, rgb.as_raw()).map_err(|e| e.to_string())
+    Ok((size, DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?))
 }
 
 /// Encodes an image as a PNG file: red, green and blue with eight bits each.
@@ -147,6 +262,40 @@ mod tests {
     }
 
     #[test]
+    fn samples_of_a_camera_of_12_bits_are_not_taken_as_nearly_black() {
+        type Gray16 = image::ImageBuffer<image::Luma<u16>, Vec<u16>>;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let save = |samples: [u16; 4]| {
+            Gray16::from_raw(2, 2, samples.to_vec()).unwrap().save(&path).unwrap();
+            largest_of_16_bits(&path).unwrap()
+        };
+        let first = |bits| read_picture_of_bits(&path, bits).map(|p| p.plane(0).to_vec());
+        let largest = save([0, 16, 2048, 4095]).unwrap();
+        assert_eq!((largest, SampleBits::of(largest).count()), (4095, 12));
+        assert_eq!(first(SampleBits::of(largest)).unwrap(), [0, 1, 128, 255]);
+        assert!(first(SampleBits::ALL).unwrap().iter().all(|sample| *sample <= 16));
+        let error = first(SampleBits::of(1000)).unwrap_err().to_string();
+        assert!(error.contains("a.png: a sample of 2048") && error.contains("10 bits"), "{error}");
+        assert_eq!(SampleBits::of(save([0, 1, 2, 65535]).unwrap()), SampleBits::ALL);
+        std::fs::write(&path, png(2, 2)).unwrap();
+        assert_eq!(largest_of_16_bits(&path).unwrap(), None);
+        assert_eq!(first(SampleBits::of(1000)).unwrap(), [0; 4]);
+    }
+
+    #[test]
+    fn pictures_are_in_the_order_of_every_number_in_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["a1_2.png", "a1_10.png", "a2_1.png", "a10_1.png", "b1.jpg"];
+        for name in names.iter().rev().chain(&["._a1_2.png", "notes.txt"]) {
+            std::fs::write(folder.path().join(name), b"").unwrap();
+        }
+        let found = pictures(folder.path()).unwrap();
+        let wanted: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
+        assert_eq!(found, wanted);
+    }
+
+    #[test]
     fn the_content_decides_and_large_pictures_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jpg");
@@ -157,5 +306,9 @@ mod tests {
         let error = read_picture(folder.path()).unwrap_err().to_string();
         assert!(error.contains("a folder"), "{error}");
         assert!(decode(Cursor::new(b"no picture")).is_err());
+        std::fs::write(&path, b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
+            .unwrap();
+        let error = read_picture(&path).unwrap_err().to_string();
+        assert!(error.contains("a.jpg") && error.contains("git lfs pull"), "{error}");
     }
 }

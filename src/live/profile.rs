@@ -1,7 +1,8 @@
 //! Named profiles: the settings of cameras and noise filters, kept in a file of their own.
 
 use crate::camera::{Control, Value};
-use crate::formats::atomic_file;
+use crate::formats::limits::MAX_TEXT_BYTES;
+use crate::formats::{atomic_file, input};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -141,7 +142,7 @@ impl Profile {
         if let Some(name) = load {
             let path = file(folder, name)?;
             let failed = |why: String| ProfileError::File { path: path.clone(), why };
-            let bytes = std::fs::read(&path).map_err(|e| match e.kind() {
+            let bytes = input::read(&path, MAX_TEXT_BYTES).map_err(|e| match e.kind() {
                 std::io::ErrorKind::NotFound => {
                     let known = names(folder).join(", ");
                     let known =

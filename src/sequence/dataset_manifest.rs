@@ -29,11 +29,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The contrast thresholds with their source.
+    /// The contrast thresholds with their source; `None` also if they are none that a camera has.
     pub fn contrast(&self) -> Option<Contrast> {
         let [on, off] = self.thresholds?;
+        let thresholds = Thresholds { on, off };
         let source = self.threshold_source.unwrap_or(ContrastSource::Known);
-        Some(Contrast { thresholds: Thresholds { on, off }, source, uncertainty: None })
+        thresholds.is_valid().then_some(Contrast { thresholds, source, uncertainty: None })
     }
 }
 
@@ -90,4 +91,23 @@ pub fn dataset_entries(
         return Ok(None);
     }
     Ok(Some(DatasetManifest::read(&path)?.recordings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_that_no_camera_has_are_not_used() {
+        let contrast = |thresholds: &str| {
+            let json =
+                format!("{{\"source\": \"a\", \"thresholds\": {thresholds}, \"events\": 1}}");
+            serde_json::from_str::<Entry>(&json).unwrap().contrast()
+        };
+        let known = contrast("[0.2, 0.3]").unwrap();
+        assert_eq!(known.thresholds, Thresholds { on: 0.2, off: 0.3 });
+        for thresholds in ["null", "[0.2, 0]", "[-0.2, 0.3]", "[0.2, 1e300]"] {
+            assert!(contrast(thresholds).is_none(), "{thresholds}");
+        }
+    }
 }

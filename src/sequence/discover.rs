@@ -3,6 +3,7 @@
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use crate::formats::file_kind::{FileKind, ROS2_ADVICE, Wanted};
+use crate::formats::pictures::{is_hidden, natural_key};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +89,7 @@ fn kind(path: &Path) -> Kind {
     if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
         return Kind::Other;
     }
-    if path.file_name().is_some_and(|n| n.to_string_lossy().starts_with('.')) {
+    if is_hidden(path) {
         return Kind::Hidden;
     }
     match std::fs::metadata(path) {
@@ -174,7 +175,9 @@ impl Search {
                 Err(error) => self.found.push(fail(error)),
             }
         }
-        paths.sort_by_cached_key(|p| natural(&p.file_name().unwrap_or_default().to_string_lossy()));
+        paths.sort_by_cached_key(|p| {
+            natural_key(&p.file_name().unwrap_or_default().to_string_lossy())
+        });
         for path in paths {
             if path.is_dir() {
                 if depth < MAX_DEPTH {
@@ -259,26 +262,6 @@ fn holds(folder: &Path, extensions: &[&str]) -> bool {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         extensions.contains(&extension.as_str())
     })
-}
-
-/// A sort key by which `img2` comes before `img10`.
-fn natural(name: &str) -> Vec<(u64, String)> {
-    let mut key: Vec<(u64, String)> = vec![(0, String::new())];
-    let mut digits = String::new();
-    for c in name.chars().chain(std::iter::once('\0')) {
-        if c.is_ascii_digit() {
-            digits.push(c);
-            continue;
-        }
-        if !digits.is_empty() {
-            key.push((digits.parse().unwrap_or(u64::MAX), String::new()));
-            digits.clear();
-        }
-        if let Some((_, text)) = key.last_mut().filter(|_| c != '\0') {
-            text.push(c);
-        }
-    }
-    key
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //! recording.
 
 use super::TrainError;
-use crate::formats::atomic_file;
+use crate::formats::limits::MAX_UNPACKED_BYTES;
+use crate::formats::{atomic_file, input};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -25,8 +26,8 @@ impl Metrics {
         for place in [folder.to_owned(), folder.join("validation")] {
             atomic_file::remove_fragments(&place).map_err(|e| TrainError::state(&place, e))?;
         }
-        let old = match std::fs::read_to_string(path) {
-            Ok(old) => old,
+        let old = match input::read(path, MAX_UNPACKED_BYTES) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(e) => return Err(fail(e)),
         };
@@ -63,5 +64,22 @@ impl Metrics {
 
     pub(super) fn flush(&mut self) -> Result<(), TrainError> {
         self.file.flush().map_err(|e| TrainError::state(&self.path, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        drop(Metrics::open(&path, 0, true).unwrap());
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        let error = Metrics::open(&path, 0, true).err().unwrap().to_string();
+        assert!(error.contains("metrics.jsonl") && error.contains("a device"), "{error}");
     }
 }

@@ -53,6 +53,11 @@ pub struct Stage {
     pub offsets: Offsets,
 }
 
+/// Maximum number of steps of a stage.
+const MAX_STEPS: u64 = 1_000_000_000;
+/// Longest side of the images of a stage in pixels.
+const MAX_SIDE_PX: usize = 2048;
+
 impl TrainingRecipe {
     /// Reads a YAML file.
     ///
@@ -82,6 +87,10 @@ impl TrainingRecipe {
     }
 
     fn check(&self) -> Result<(), String> {
+        // Before they are summed.
+        if let Some(Stage { steps, .. }) = self.stages.iter().find(|s| s.steps > MAX_STEPS) {
+            return Err(format!("steps: {steps}; must be at most {MAX_STEPS}"));
+        }
         if self.steps() == 0 {
             return Err("stages: no steps".to_owned());
         }
@@ -89,8 +98,10 @@ impl TrainingRecipe {
             if *batch == 0 || *batch > 4096 {
                 return Err(format!("batch: {batch}; must be 1 to 4096"));
             }
-            if *side_px < 64 || !side_px.is_multiple_of(16) {
-                return Err(format!("side_px: {side_px}; must be a multiple of 16, at least 64"));
+            if !(64..=MAX_SIDE_PX).contains(side_px) || !side_px.is_multiple_of(16) {
+                return Err(format!(
+                    "side_px: {side_px}; must be a multiple of 16 from 64 to {MAX_SIDE_PX}"
+                ));
             }
             if !(0.0..=250.0).contains(max_blur_px) {
                 return Err(format!("max_blur_px: {max_blur_px}; must be 0 to 250"));
@@ -117,5 +128,23 @@ impl TrainingRecipe {
             ));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_steps_and_sides_are_bounded() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/configs");
+        let path = std::path::Path::new(folder).join("train_weights.yaml");
+        let mut recipe = TrainingRecipe::read(&path).unwrap();
+        assert_eq!(recipe.check(), Ok(()));
+        let stage = recipe.stages[0];
+        recipe.stages = vec![Stage { steps: u64::MAX, ..stage }; 2];
+        assert!(recipe.check().unwrap_err().contains("at most 1000000000"));
+        recipe.stages = vec![Stage { side_px: 1 << 40, ..stage }];
+        assert!(recipe.check().unwrap_err().contains("from 64 to 2048"));
     }
 }

@@ -49,6 +49,12 @@ pub struct State {
     pub teacher: Option<Vec<f32>>,
 }
 
+/// Largest number of epochs, of batches and of samples that are read, and of steps. Within them, their
+/// products and sums cannot overflow.
+const MAX_PROGRESS: usize = 1_000_000_000;
+/// See [`MAX_PROGRESS`].
+const MAX_STEPS: u64 = 1_000_000_000_000;
+
 impl State {
     /// Writes the file under a temporary name, then renames it.
     ///
@@ -90,8 +96,12 @@ impl State {
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(&e))?;
         let notes = header.metadata().clone().unwrap_or_default();
         let note = |name: &str| notes.get(name).ok_or_else(|| wrong(&format!("it has no {name}")));
-        let position = serde_json::from_str(note("position")?).map_err(|e| wrong(&e))?;
-        let steps = note("steps")?.parse().map_err(|e| wrong(&e))?;
+        let position: Position = serde_json::from_str(note("position")?).map_err(|e| wrong(&e))?;
+        let steps: u64 = note("steps")?.parse().map_err(|e| wrong(&e))?;
+        let Position { epoch, batch, samples, .. } = position;
+        if [epoch, batch, samples].iter().any(|n| *n > MAX_PROGRESS) || steps > MAX_STEPS {
+            return Err(wrong(&"its progress is beyond that of any training: it is damaged"));
+        }
         let mut tensors = crate::network::tensors(&bytes).map_err(|e| wrong(&e))?;
         let mut take = |name: &str| tensors.remove(name).map(|t| t.data);
         let mut need = |name: &str| take(name).ok_or_else(|| wrong(&format!("it has no {name}")));
@@ -109,5 +119,31 @@ impl State {
         }
         let teacher = take("teacher").filter(|t| t.len() == n);
         Ok(Self { position, adam, teacher })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_whose_progress_could_overflow_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.safetensors");
+        let input = EventInput::default();
+        let shapes = crate::network::parameters(input);
+        let n: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let read = |position: Position, steps: u64| {
+            let mut adam = Adam::new(vec![0.0; n]);
+            adam.steps = steps;
+            State { position, adam, teacher: None }.write(&path).unwrap();
+            State::read(&path, input).map(|state| state.adam.steps).map_err(|e| e.to_string())
+        };
+        assert_eq!(read(Position::default(), 7), Ok(7));
+        let far = Position { epoch: usize::MAX, ..Position::default() };
+        for (position, steps) in [(far, 7), (Position::default(), u64::MAX)] {
+            let error = read(position, steps).unwrap_err();
+            assert!(error.contains("progress") && error.contains("state.safetensors"), "{error}");
+        }
     }
 }

@@ -80,6 +80,22 @@ fn shared_the_hostile_files_are_refused_or_read() {
 }
 
 #[test]
+#[ignore = "needs ../shared/hostile: manifests with counts at the limits"]
+fn shared_manifests_with_counts_at_the_limits_are_read_or_refused() {
+    let hostile = shared("hostile");
+    let base = tempfile::tempdir().unwrap();
+    let folder = base.path().join("scene");
+    small().write(&folder.join("scene_00000.npz")).unwrap();
+    for found in std::fs::read_dir(hostile.join("panics/session")).unwrap() {
+        std::fs::write(folder.join(MANIFEST), std::fs::read(found.unwrap().path()).unwrap())
+            .unwrap();
+        let sequence = catalog::read(&folder).unwrap();
+        let _ = (sequence.lost_frames(), sequence.date(), sequence.scene().len());
+        assert_eq!(sequence.frames, 2);
+    }
+}
+
+#[test]
 #[ignore = "needs ../shared/hostile: two PNG files of millions of pixels"]
 fn shared_thumbnails_of_any_size_are_bounded() {
     let hostile = shared("hostile");

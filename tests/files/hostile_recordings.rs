@@ -8,6 +8,7 @@
 
 use crate::aedat4::{Frame, Packing, Writer, stream};
 use crate::hostile::survives;
+use crate::shared;
 use gem_live::camera::{DeviceSelector, Driver, Drops};
 use gem_live::event::Event;
 use gem_live::formats::aedat4::{Aedat4Error, LivePackets, Reader};
@@ -46,6 +47,29 @@ fn play(path: &Path) {
         }
     }
     panic!("{} does not end", path.display());
+}
+
+#[test]
+#[ignore = "needs ../shared/hostile: damaged AEDAT4 recordings"]
+fn shared_the_hostile_recordings_are_refused_or_played_to_their_end() {
+    let folder = shared("hostile");
+    let mut files = Vec::new();
+    for part in ["", "panics/aedat", "panics/aedat_packets"] {
+        for entry in std::fs::read_dir(folder.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            let is_recording = !part.is_empty() || path.extension().is_some_and(|e| e == "aedat4");
+            // The test of unpacking has a smaller one of its kind.
+            if is_recording && !path.ends_with("zstd_long.aedat4") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    assert!(files.len() >= 15, "{files:?}");
+    for file in files {
+        println!("{}", file.display());
+        play(&file);
+    }
 }
 
 #[test]

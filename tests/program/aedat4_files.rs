@@ -68,6 +68,18 @@ fn a_recording_without_a_usable_frame_is_refused_with_the_reason() {
 }
 
 #[test]
+fn units_that_the_format_does_not_leave_open_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    recording(&folder.path().join("a.aedat4"), &["DAVIS346_1"], 15_000);
+    for option in [["--time-unit", "ns"], ["--time-offset", "5000"]] {
+        let record = ["record", "--source", "replay:a.aedat4", "--out", "out"];
+        let (output, text) = gem_live(&[&record[..], &option].concat(), folder.path());
+        assert!(!output.status.success() && text.contains("have no effect on an AEDAT4"), "{text}");
+        assert!(!folder.path().join("out").exists());
+    }
+}
+
+#[test]
 fn the_camera_that_is_not_recorded_is_named() {
     let folder = tempfile::tempdir().unwrap();
     recording(&folder.path().join("stereo.aedat4"), &["DAVIS346_1", "DAVIS346_2"], 15_000);

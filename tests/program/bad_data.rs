@@ -6,6 +6,7 @@
 
 use crate::recordings;
 
+use gem_live::formats::folder_lock::FolderLock;
 use recordings::{BAD, pair, write, write_bad};
 use std::path::Path;
 use std::process::Command;
@@ -67,6 +68,27 @@ fn published_training_skips_invalid_recordings() {
     assert!(done, "{printed}");
     assert_all_reported(&printed);
     assert!(printed.contains("4 of 7 recordings skipped so far"), "{printed}");
+}
+
+#[test]
+fn a_folder_that_another_training_writes_into_is_refused() {
+    let here = tempfile::tempdir().unwrap();
+    for part in ["data/train", "data/test"] {
+        (0..2).for_each(|i| write(&here.path().join(part), &format!("{i}.npz"), &pair(i)));
+    }
+    let config = "train: true\nroot_path: data\nscale_factor: 2\nroi_size: [16, 16]\n\
+                  batch_size: 2\nfirst_stage_epoch: 1\nsecond_stage_cycle: 0\ncheckpoint_root: c\n";
+    std::fs::write(here.path().join("train.yaml"), config).unwrap();
+    let recorded = ["train", "--recordings", "data", "--out", "run", "--steps", "2"];
+    let recorded = [&recorded[..], &["--size", "64", "--batch", "2"]].concat();
+    let published = ["train", "--config", "train.yaml", "--offsets", "rigid"];
+    for (folder, arguments) in [("run", &recorded[..]), ("c", &published[..])] {
+        let lock = FolderLock::take(&here.path().join(folder)).unwrap();
+        let (done, printed) = gem_live(here.path(), arguments);
+        assert!(!done && printed.contains("another gem-live writes"), "{printed}");
+        assert!(!here.path().join(folder).join("state.safetensors").exists());
+        drop(lock);
+    }
 }
 
 #[test]

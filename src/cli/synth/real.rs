@@ -4,6 +4,7 @@ use super::target::{Target, named, report, work};
 use crate::cli::failure::Failure;
 use gem_live::datagen::dataset_writer::DatasetWriter;
 use gem_live::datagen::hs_ergb::{Recipe, Sequence};
+use gem_live::sequence::import::ImportOptions;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -51,7 +52,7 @@ impl RealEvents {
     }
 
     fn sequence(&self, set: &DatasetWriter, path: &Path, stem: &str) -> Result<usize, String> {
-        let sequence = match Sequence::open(path) {
+        let sequence = match Sequence::open(path, &ImportOptions::default()) {
             Ok(sequence) => sequence,
             Err(error) => {
                 set.skip(error.to_string());

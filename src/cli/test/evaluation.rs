@@ -148,9 +148,12 @@ impl<'a> Evaluation<'a> {
             _ => {}
         }
         if finishing.requested() {
-            eprintln!(
-                "gem-live: interrupted: the results cover only a part of the {all} recordings"
-            );
+            let part = "the results cover only a part of the";
+            let line = format!("interrupted: {part} {all} recordings, of which {failed} failed");
+            if evaluated == 0 || failed > 0 {
+                return Err(line.into());
+            }
+            eprintln!("gem-live: {line}");
             return Ok(ExitCode::SUCCESS);
         }
         if invalid > 0 {
@@ -256,7 +259,8 @@ impl<'a> Evaluation<'a> {
         let mut exposure = pair.exposure(blur)?;
         let size = exposure.frame.size();
         let sensor = self.sensor(size);
-        if sensor.area() == 0 || sensor.width > size.width.saturating_mul(16) {
+        let fits = |side: usize, image: usize| side > 0 && side <= image.saturating_mul(16);
+        if !(fits(sensor.width, size.width) && fits(sensor.height, size.height)) {
             let scale = self.config.scale_factor;
             return Err(format!("scale_factor {scale} does not fit images of {size}").into());
         }

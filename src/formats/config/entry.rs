@@ -1,6 +1,7 @@
 //! One key of a configuration, and its value in the expected type.
 
 use super::error::ConfigError;
+use crate::formats::limits::{MAX_IMAGE_SIDE_PX, MIN_SCALE_FACTOR};
 use yaml_serde::Value;
 
 /// A key and its value.
@@ -35,9 +36,32 @@ impl Entry<'_> {
             .ok_or_else(|| self.type_error("a number"))
     }
 
+    /// A number of epochs, steps or images. It is bounded, so that products of such numbers cannot
+    /// overflow.
     pub(super) fn count(&self) -> Result<usize, ConfigError> {
-        let value = self.value.as_u64().and_then(|v| usize::try_from(v).ok());
-        value.ok_or_else(|| self.type_error("a non-negative integer"))
+        let value = self.value.as_u64().filter(|v| *v <= 1_000_000);
+        let value = value.and_then(|v| usize::try_from(v).ok());
+        value.ok_or_else(|| self.type_error("a whole number from 0 to 1000000"))
+    }
+
+    /// The number of a training stage or cycle, of which there is a list.
+    pub(super) fn cycle(&self) -> Result<u32, ConfigError> {
+        let value = self.value.as_u64().filter(|v| *v <= 10_000);
+        let value = value.and_then(|v| u32::try_from(v).ok());
+        value.ok_or_else(|| self.type_error("a whole number from 0 to 10000"))
+    }
+
+    pub(super) fn seed(&self) -> Result<u64, ConfigError> {
+        self.value.as_u64().ok_or_else(|| self.type_error("a non-negative integer"))
+    }
+
+    /// The ratio of image to event resolution.
+    pub(super) fn scale(&self) -> Result<f64, ConfigError> {
+        let range = MIN_SCALE_FACTOR..=MAX_IMAGE_SIDE_PX as f64;
+        let value = self.number()?;
+        range.contains(&value).then_some(value).ok_or_else(|| {
+            self.type_error("a ratio of image to event resolution, from 0.0625 to 8192")
+        })
     }
 
     pub(super) fn optional<T>(

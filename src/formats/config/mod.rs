@@ -183,17 +183,17 @@ impl Config {
                 self.more_roots = more.into_iter().map(PathBuf::from).collect();
             }
             "scale_factor" => {
-                (self.scale_factor, self.more_scales) = entry.one_or_more(Entry::number)?;
+                (self.scale_factor, self.more_scales) = entry.one_or_more(Entry::scale)?;
             }
             "has_gt" => self.has_gt = entry.boolean()?,
             "predict_ts" => self.predict_ts = entry.optional(Entry::number)?,
             "save_path" => self.save_path = entry.optional(Entry::text)?.map(PathBuf::from),
             "load_dir" => self.load_dir = entry.optional(Entry::text)?.map(PathBuf::from),
-            "load_stage" => self.load_stage = entry.count()? as u32,
-            "load_cycle" => self.load_cycle = entry.count()? as u32,
+            "load_stage" => self.load_stage = entry.cycle()?,
+            "load_cycle" => self.load_cycle = entry.cycle()?,
             "checkpoint_root" => self.checkpoint_root = entry.text()?.into(),
             "batch_size" => self.batch_size = entry.count()?,
-            "seed" => self.seed = entry.count()? as u64,
+            "seed" => self.seed = entry.seed()?,
             "lr" => self.lr = entry.number()?,
             "lr_scheduler" => self.lr_scheduler = entry.optional(Entry::text)?,
             "lr_decay_steps" => self.lr_decay_steps = entry.count()?,
@@ -205,7 +205,7 @@ impl Config {
             "loss_weight" => self.loss_weight = entry.list(Entry::number)?,
             "roi_size" => self.roi_size = entry.list(Entry::count)?,
             "first_stage_epoch" => self.first_stage_epoch = entry.count()?,
-            "second_stage_cycle" => self.second_stage_cycle = entry.count()?,
+            "second_stage_cycle" => self.second_stage_cycle = entry.cycle()? as usize,
             "second_stage_epoch" => self.second_stage_epoch = entry.count()?,
             "model_name" if entry.text()? == "san" => {}
             "num_bins" if entry.count()? == crate::event::BINS => {}
@@ -244,5 +244,27 @@ impl Config {
         };
         let best = fits.max_by_key(|p| (epoch(p), name(p)));
         best.map(Some).ok_or(ConfigError::Checkpoint { folder, prefix })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_no_setting_has_are_refused_with_the_range() {
+        let refused = |text: &str| Config::parse(text).unwrap_err().to_string();
+        for text in ["scale_factor: 0", "scale_factor: 1.0e-12", "scale_factor: [4, -1]"] {
+            assert!(refused(text).contains("from 0.0625 to 8192"), "{text}: {}", refused(text));
+        }
+        for key in ["load_stage", "load_cycle", "second_stage_cycle"] {
+            let error = refused(&format!("{key}: 4294967298"));
+            assert!(error.contains(key) && error.contains("from 0 to 10000"), "{error}");
+        }
+        for text in ["first_stage_epoch: 18446744073709551615", "batch_size: -1", "seed: -1"] {
+            assert!(refused(text).contains("must be a"), "{text}");
+        }
+        let (config, _) = Config::parse("seed: 18446744073709551615\nscale_factor: 0.5").unwrap();
+        assert_eq!((config.seed, config.scale_factor), (u64::MAX, 0.5));
     }
 }

@@ -13,6 +13,10 @@ pub enum Wanted {
     Weights,
     /// A configuration.
     Config,
+    /// A table of numbers beside pictures.
+    Table,
+    /// A picture.
+    Picture,
 }
 
 /// The way from a bag of ROS 2 in SQLite to a recording.
@@ -31,6 +35,8 @@ impl FileKind {
             }
             Wanted::Weights => "weights (ckpt, pth or safetensors)",
             Wanted::Config => "a YAML configuration",
+            Wanted::Table => "a table of numbers (csv or txt)",
+            Wanted::Picture => "a picture (png, jpg or bmp)",
         };
         format!("it is {}, not {expected}: {}", self.name(), self.advice(wanted))
     }
@@ -99,6 +105,8 @@ mod tests {
             (FileKind::Sqlite, Wanted::Recording, "ros2 bag convert"),
             (FileKind::Sqlite, Wanted::Source, "gem-live import FILE.mcap --out"),
             (FileKind::LfsPointer, Wanted::Weights, "git lfs pull"),
+            (FileKind::LfsPointer, Wanted::Picture, "not a picture (png, jpg or bmp): fetch"),
+            (FileKind::Archive, Wanted::Table, "unpack it"),
         ] {
             let message = kind.message(wanted);
             assert!(message.contains(command), "{message}");

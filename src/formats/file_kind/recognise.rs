@@ -160,7 +160,14 @@ mod tests {
         ];
         for (head, kind) in cases {
             assert_eq!(FileKind::of(head), kind, "{:?}", String::from_utf8_lossy(head));
-            for wanted in [Wanted::Recording, Wanted::Source, Wanted::Weights, Wanted::Config] {
+            for wanted in [
+                Wanted::Recording,
+                Wanted::Source,
+                Wanted::Weights,
+                Wanted::Config,
+                Wanted::Table,
+                Wanted::Picture,
+            ] {
                 let message = kind.message(wanted);
                 assert!(message.contains(kind.name()) && !message.contains('\n'), "{message}");
             }

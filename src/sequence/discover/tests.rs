@@ -78,6 +78,6 @@ fn a_missing_part_of_a_dataset_names_the_command_that_makes_one() {
 #[test]
 fn numbers_in_names_sort_by_value() {
     let mut names = ["img10", "img2", "b1", "img2b", "img"];
-    names.sort_by_cached_key(|n| natural(n));
+    names.sort_by_cached_key(|n| natural_key(n));
     assert_eq!(names, ["b1", "img", "img2", "img2b", "img10"]);
 }

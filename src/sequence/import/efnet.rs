@@ -7,7 +7,8 @@
 use super::efnet_pictures::{Samples, cropped, picture};
 use super::error::ImportError;
 use super::hdf5::File;
-use super::options::{ImportOptions, TimeUnit};
+use super::npz_events::polarity;
+use super::options::{FrameExposure, ImportOptions, TimeUnit};
 use super::picture_sequence::middle_truth;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use super::text_table::guess_unit;
@@ -36,6 +37,8 @@ pub(super) struct EfNet {
     bgr: bool,
     has_sharp: bool,
     outside: usize,
+    /// Events that were found among those of another time.
+    misplaced: usize,
     remarks: Vec<String>,
     skipped: Vec<String>,
 }
@@ -74,7 +77,8 @@ impl EfNet {
             let get = |attribute| file.attribute(&format!("images/{name}"), attribute);
             stamps.push([get("timestamp")?, get("exposure_start")?, get("exposure_end")?]);
         }
-        let all = stamps.iter().flatten().flatten().copied().chain(ends.iter().copied());
+        let all = stamps.iter().flatten().flatten().chain(&ends).copied();
+        let all = all.filter(|t| t.is_finite());
         let unit = options.event_unit.unwrap_or_else(|| guess_unit(all));
         let us = |t: f64| (t * unit.in_us()).round() as i64;
         remarks.push(format!("times in {}", unit.symbol()));
@@ -84,7 +88,10 @@ impl EfNet {
             match exposure {
                 Some(exposure_us) => Some((FrameInfo { name, exposure_us }, at)),
                 None => {
-                    skipped.push(format!("{name}: the first or last frame has no exposure"));
+                    skipped.push(format!(
+                        "{name}: it has no exposure: its times are not numbers, or it is the first \
+                         or last frame of exposures without a gap"
+                    ));
                     None
                 }
             }
@@ -131,6 +138,7 @@ impl EfNet {
             bgr,
             has_sharp,
             outside: 0,
+            misplaced: 0,
             remarks,
             skipped,
         })
@@ -166,15 +174,19 @@ impl EfNet {
     }
 }
 
-/// Exposures by the attributes, or around the timestamps as stated.
+/// Exposures by the attributes, or around the timestamps as stated; `None` for frames whose times are
+/// not numbers, and for those that have no exposure as stated.
 fn exposures(
     path: &Path,
     stamps: &[[Option<f64>; 3]],
     us: impl Fn(f64) -> i64,
     options: &ImportOptions,
 ) -> Result<Vec<Option<[i64; 2]>>, ImportError> {
-    let known: Option<Vec<_>> =
-        stamps.iter().map(|[_, start, end]| Some(Some([us((*start)?), us((*end)?)]))).collect();
+    let exposure = |[_, start, end]: &[Option<f64>; 3]| {
+        let (start, end) = ((*start)?, (*end)?);
+        Some((start.is_finite() && end.is_finite()).then(|| [us(start), us(end)]))
+    };
+    let known: Option<Vec<_>> = stamps.iter().map(exposure).collect();
     if let Some(known) = known {
         return Ok(known);
     }
@@ -186,7 +198,17 @@ fn exposures(
                                     timestamp as attributes",
         )
     })?;
-    options.exposures(path, &times)
+    let mut all = options.exposures(path, &times)?;
+    let unknown =
+        |at: usize| stamps.get(at).is_some_and(|[t, ..]| t.is_some_and(|t| !t.is_finite()));
+    // Exposures without a gap follow from the times of the neighbours.
+    let near = usize::from(options.exposure == Some(FrameExposure::Contiguous));
+    for (at, exposure) in all.iter_mut().enumerate() {
+        if (at.saturating_sub(near)..=at + near).any(unknown) {
+            *exposure = None;
+        }
+    }
+    Ok(all)
 }
 
 /// The attribute `sensor_resolution`, in the order of its sides that fits the pictures.
@@ -233,10 +255,16 @@ impl ForeignRecording for EfNet {
             let within = (0.0..self.sensor.width as f64).contains(&x)
                 && (0.0..self.sensor.height as f64).contains(&y);
             let t_us = self.us(*t);
-            if within && t.is_finite() && (-MAX_TIME_US..=MAX_TIME_US).contains(&t_us) {
-                events.push(Event { t_us, x: x as u16, y: y as u16, polarity: *p > 0.0 });
-            } else {
-                self.outside += 1;
+            if t.is_finite() && !(from_us..until_us).contains(&t_us) {
+                self.misplaced += 1;
+                continue;
+            }
+            let timed = t.is_finite() && (-MAX_TIME_US..=MAX_TIME_US).contains(&t_us);
+            match polarity(*p).filter(|_| within && timed) {
+                Some(polarity) => {
+                    events.push(Event { t_us, x: x as u16, y: y as u16, polarity });
+                }
+                None => self.outside += 1,
             }
         }
         events.sort_by_key(|e| e.t_us);
@@ -256,7 +284,17 @@ impl ForeignRecording for EfNet {
     fn skipped(&self) -> Vec<String> {
         let mut all = self.skipped.clone();
         if self.outside > 0 {
-            all.push(format!("events: {} lie beyond the sensor", self.outside));
+            all.push(format!(
+                "events: {} lie beyond the sensor, or have no time or polarity",
+                self.outside
+            ));
+        }
+        if self.misplaced > 0 {
+            all.push(format!(
+                "events: {} are not in order of time, so that others may be missed: sort the arrays \
+                 of /events by their times",
+                self.misplaced
+            ));
         }
         all
     }
@@ -265,5 +303,31 @@ impl ForeignRecording for EfNet {
         let at =
             |i: usize| self.file.slice(&self.times, i, i + 1).ok()?.first().map(|t| self.us(*t));
         Some([at(0)?, at(self.count.checked_sub(1)?)?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_frame_whose_time_is_not_a_number_has_no_exposure_and_the_others_keep_theirs() {
+        let path = Path::new("a.h5");
+        let us = |t: f64| t as i64;
+        let nan = f64::NAN;
+        let known = |start, end| [None, Some(start), Some(end)];
+        let stamps = [known(1.0, 5.0), known(nan, 9.0), known(11.0, nan), known(20.0, 25.0)];
+        let found = exposures(path, &stamps, us, &ImportOptions::default()).unwrap();
+        assert_eq!(found, [Some([1, 5]), None, None, Some([20, 25])]);
+        let stamps = [0.0, 10.0, nan, 30.0, 40.0, 50.0].map(|t| [Some(t), None, None]);
+        let with =
+            |exposure| ImportOptions { exposure: Some(exposure), ..ImportOptions::default() };
+        let found = exposures(path, &stamps, us, &with(FrameExposure::Us(5))).unwrap();
+        let each = |t: i64| Some([t, t + 5]);
+        assert_eq!(found, [each(0), each(10), None, each(30), each(40), each(50)]);
+        let found = exposures(path, &stamps, us, &with(FrameExposure::Contiguous)).unwrap();
+        assert_eq!(found, [None, None, None, None, Some([35, 45]), None]);
     }
 }

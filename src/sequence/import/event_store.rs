@@ -11,8 +11,14 @@ pub(super) struct EventStore {
     events: Vec<Event>,
     outside: usize,
     disordered: usize,
+    /// The longest way back from one time to the next, in microseconds.
+    longest_fall_us: i64,
     unreadable: usize,
 }
+
+/// A time that falls by more than this, in microseconds, was set back: buffers of cameras and drivers
+/// exchange events over far less.
+const CLOCK_SET_BACK_US: i64 = 1_000_000;
 
 impl EventStore {
     /// Sorts the events and removes those beyond the sensor or any clock. All are counted.
@@ -24,15 +30,19 @@ impl EventStore {
         let within = events.len();
         events.retain(|e| times_us.contains(&e.t_us));
         let unreadable = within - events.len();
-        let disordered =
-            events.iter().zip(events.iter().skip(1)).filter(|(a, b)| b.t_us < a.t_us).count();
+        let (mut disordered, mut longest_fall_us) = (0, 0);
+        for (a, b) in events.iter().zip(events.iter().skip(1)) {
+            let fall_us = a.t_us.saturating_sub(b.t_us);
+            disordered += usize::from(fall_us > 0);
+            longest_fall_us = fall_us.max(longest_fall_us);
+        }
         if disordered > 0 {
             events.sort_by_key(|e| e.t_us);
         }
         for event in &mut events {
             event.t_us = event.t_us.saturating_add(options.event_offset_us);
         }
-        Self { events, outside, disordered, unreadable }
+        Self { events, outside, disordered, longest_fall_us, unreadable }
     }
 
     /// Adds events that were read but are no events to the counts.
@@ -63,8 +73,14 @@ impl EventStore {
 
     /// What was repaired, one line each.
     pub(super) fn repaired(&self, name: &str) -> Vec<String> {
-        let n = self.disordered;
-        let line = format!("{name}: sorted by time; {n} times the order was broken");
+        let (n, us) = (self.disordered, self.longest_fall_us);
+        let mut line = format!("{name}: sorted by time; {n} times the order was broken");
+        if us > CLOCK_SET_BACK_US {
+            line += &format!(
+                ", by up to {us} us: if the clock was set back there, the events of two times are \
+                 mixed: split the file at that line"
+            );
+        }
         (n > 0).then_some(line).into_iter().collect()
     }
 }
@@ -73,4 +89,26 @@ impl EventStore {
 pub(super) fn extent(events: &[Event]) -> Size {
     let side = |v: Option<u16>| v.map_or(0, |v| usize::from(v) + 1);
     Size::new(side(events.iter().map(|e| e.x).max()), side(events.iter().map(|e| e.y).max()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_is_distinguished_from_a_few_late_events() {
+        let store = |times: &[i64]| {
+            let events = times.iter().map(|t_us| Event { t_us: *t_us, x: 1, y: 1, polarity: true });
+            EventStore::new(events.collect(), Size::new(2, 2), &ImportOptions::default())
+        };
+        assert!(store(&[1, 2, 2, 3]).repaired("it").is_empty());
+        let late = store(&[1, 5, 3, 7]);
+        assert_eq!(late.repaired("it"), ["it: sorted by time; 1 times the order was broken"]);
+        assert_eq!(late.range_us(), Some([1, 7]));
+        let reset = store(&[5_000_000, 6_000_000, 10, 20]).repaired("it");
+        let reset = reset.first().unwrap();
+        assert!(reset.contains("5999990 us") && reset.contains("set back"), "{reset}");
+    }
 }

@@ -8,7 +8,7 @@ use super::error::ImportError;
 use super::options::ImportOptions;
 use super::picture_sequence::{Parts, PictureSequence};
 use super::{text_events, text_times};
-use crate::formats::pictures::{is_picture, pictures};
+use crate::formats::pictures::{is_hidden, is_picture, pictures};
 use std::path::{Path, PathBuf};
 
 /// Names of folders of pictures, in order of preference; the empty one is the folder itself.
@@ -38,11 +38,21 @@ pub(super) fn is(path: &Path) -> bool {
 pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequence, ImportError> {
     let missing = |what: &str| ImportError::content(path, what);
     let folder = picture_folder(path).ok_or_else(|| missing("the folder has no pictures"))?;
-    let events = text_file(&[path.to_owned()], &EVENTS, &[]);
+    let mut found = text_files(&[path.to_owned()], &EVENTS, &[]).into_iter();
+    let events = found.next();
     let events = events.ok_or_else(|| missing("the folder has no events.csv or events.txt"))?;
+    let others: Vec<String> = found.map(|path| path.display().to_string()).collect();
     let times = times_file(path, &folder)?;
     let read = text_events::read(&events, options)?;
     let (times, remark) = text_times::read(&times, options)?;
+    let mut remarks = vec![read.remark, remark];
+    if !others.is_empty() {
+        remarks.push(format!(
+            "other files of events are not read: {}; if they are parts of the recording, join them \
+             in one file",
+            others.join(", ")
+        ));
+    }
     let parts = Parts {
         path: path.to_owned(),
         format: "pictures with a text file of events".into(),
@@ -52,7 +62,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
         events: read.events,
         unreadable: read.unreadable,
         sensor: read.sensor,
-        remarks: vec![read.remark, remark],
+        remarks,
     };
     PictureSequence::new(parts, options)
 }
@@ -79,13 +89,22 @@ fn picture_folder(path: &Path) -> Option<PathBuf> {
 
 /// The text file whose name has the earliest of these words in it, and none of `not`.
 fn text_file(folders: &[PathBuf], words: &[&str], not: &[&str]) -> Option<PathBuf> {
+    text_files(folders, words, not).into_iter().next()
+}
+
+/// The text files whose names have one of these words in them, and none of `not`; those with the
+/// earliest word first.
+fn text_files(folders: &[PathBuf], words: &[&str], not: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for folder in folders {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let text = path.extension().unwrap_or_default().to_ascii_lowercase();
             let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-            if (text != "csv" && text != "txt") || not.iter().any(|word| stem.contains(word)) {
+            if (text != "csv" && text != "txt")
+                || is_hidden(&path)
+                || not.iter().any(|word| stem.contains(word))
+            {
                 continue;
             }
             if let Some(rank) = words.iter().position(|word| stem.contains(word)) {
@@ -93,5 +112,6 @@ fn text_file(folders: &[PathBuf], words: &[&str], not: &[&str]) -> Option<PathBu
             }
         }
     }
-    found.into_iter().min().map(|(_, path)| path)
+    found.sort();
+    found.into_iter().map(|(_, path)| path).collect()
 }

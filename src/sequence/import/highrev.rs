@@ -217,7 +217,8 @@ impl ForeignRecording for HighRev {
     fn skipped(&self) -> Vec<String> {
         let mut all = self.skipped.clone();
         if self.dropped > 0 {
-            all.push(format!("events: {} are not within the sensor", self.dropped));
+            let n = self.dropped;
+            all.push(format!("events: {n} are not within the sensor, or have no polarity"));
         }
         all
     }

@@ -26,6 +26,6 @@ mod time_lens;
 pub use error::ImportError;
 pub use open::{ForeignSource, find_foreign, foreign_at};
 pub use options::{FrameExposure, ImportOptions, Stamp, TimeUnit};
-pub use pairs::{check, pair, pair_count};
+pub use pairs::{check, doubt, pair, pair_count};
 pub use recording::{ForeignRecording, FrameInfo};
 pub(crate) use time_lens::{folders as time_lens_folders, read_events as read_time_lens_events};

@@ -5,6 +5,7 @@ use super::options::TimeUnit;
 use crate::event::Event;
 use crate::formats::limits::MAX_EVENTS;
 use crate::formats::npz::Npz;
+use crate::formats::pictures::{is_hidden, natural_key};
 use std::path::{Path, PathBuf};
 
 /// Names of the arrays of x, y, t and p.
@@ -62,35 +63,73 @@ impl NpzEvents {
     }
 
     /// Appends the events. Coordinates are divided by `per_pixel` and rounded to the nearest pixel.
-    /// Returns the number of those that are no events: coordinates that are negative or not
-    /// numbers.
+    /// Returns the number of those that are no events: coordinates that are negative or not numbers, and
+    /// polarities that are none.
     pub(crate) fn append(&self, per_pixel: f64, unit: TimeUnit, out: &mut Vec<Event>) -> usize {
         let [x, y, t, p] = &self.columns;
         let mut unreadable = 0;
+        let has = |value: f64| p.contains(&value);
+        // Beside 0, and without 1, 255 may as well be ON.
+        let unclear = has(255.0) && has(0.0) && !has(1.0);
         for (((x, y), t), p) in x.iter().zip(y).zip(t).zip(p) {
             let (x, y) = ((x / per_pixel).round(), (y / per_pixel).round());
             let valid = |v: f64| (0.0..65536.0).contains(&v);
-            if !(t.is_finite() && valid(x) && valid(y)) {
+            let polarity = polarity(*p).filter(|_| !(unclear && *p == 255.0));
+            let (Some(polarity), true) = (polarity, t.is_finite() && valid(x) && valid(y)) else {
                 unreadable += 1;
                 continue;
-            }
+            };
             let t_us = (t * unit.in_us()).floor() as i64;
-            out.push(Event { t_us, x: x as u16, y: y as u16, polarity: *p > 0.0 });
+            out.push(Event { t_us, x: x as u16, y: y as u16, polarity });
         }
         unreadable
     }
 }
 
-/// The npz files of a folder, sorted by name.
+/// A polarity: 1 is ON; 0, -1 and 255, a -1 that was stored in a byte, are OFF.
+pub(super) fn polarity(value: f64) -> Option<bool> {
+    match value {
+        1.0 => Some(true),
+        0.0 | -1.0 | 255.0 => Some(false),
+        _ => None,
+    }
+}
+
+/// The npz files of a folder, sorted by name, numbers by value. Hidden files, such as those of macOS,
+/// are left out.
 pub(crate) fn npz_files(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
     let io = |cause| ImportError::io(folder, cause);
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+        if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) && !is_hidden(&path) {
             files.push(path);
         }
     }
-    files.sort();
+    files.sort_by_cached_key(|path| {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        (natural_key(&name), name)
+    });
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn polarities_of_every_convention_are_read_and_others_counted() {
+        let read = |p: &[f64]| {
+            let places = vec![2.0; p.len()];
+            let columns = [places.clone(), places.clone(), places, p.to_vec()];
+            let mut out = Vec::new();
+            let unreadable = NpzEvents { columns }.append(1.0, TimeUnit::Microseconds, &mut out);
+            (out.iter().map(|e| e.polarity).collect::<Vec<_>>(), unreadable)
+        };
+        assert_eq!(read(&[1.0, 0.0, -1.0]), (vec![true, false, false], 0));
+        assert_eq!(read(&[1.0, 255.0]), (vec![true, false], 0));
+        assert_eq!(read(&[255.0]), (vec![false], 0));
+        assert_eq!(read(&[0.0, 255.0]), (vec![false], 1));
+        assert_eq!(read(&[1.0, 2.0, f64::NAN, 0.5]), (vec![true], 3));
+    }
 }

@@ -8,6 +8,7 @@ use super::recording::ForeignRecording;
 use super::ros::RosRecording;
 use super::{folder, time_lens};
 use crate::formats::file_kind::FileKind;
+use crate::formats::limits::check_sensor;
 use std::path::{Path, PathBuf};
 
 /// How deep folders of recordings are searched.
@@ -53,16 +54,19 @@ impl ForeignSource {
     /// Opens the recording.
     ///
     /// # Errors
-    /// It cannot be read, or the options lack what its format leaves open; the error says which.
+    /// It cannot be read, its event sensor is larger than any, or the options lack what its format
+    /// leaves open; the error says which.
     pub fn open(&self, options: &ImportOptions) -> Result<Box<dyn ForeignRecording>, ImportError> {
         let path = &self.path;
-        Ok(match &self.format {
+        let recording: Box<dyn ForeignRecording> = match &self.format {
             Format::Folder => Box::new(folder::open(path, options)?),
             Format::HighRev(sequence) => Box::new(HighRev::open(path, sequence, options)?),
             Format::TimeLens => Box::new(time_lens::open(path, options)?),
             Format::EfNet => Box::new(EfNet::open(path, options)?),
             Format::Ros => Box::new(RosRecording::open(path, options)?),
-        })
+        };
+        check_sensor(recording.sensor()).map_err(|e| ImportError::content(path, e.to_string()))?;
+        Ok(recording)
     }
 }
 
@@ -81,12 +85,13 @@ pub fn find_foreign(path: &Path) -> Result<Vec<ForeignSource>, ImportError> {
     let io = |e| ImportError::io(path, e);
     std::fs::metadata(path).map_err(io)?;
     let mut found = Vec::new();
-    search(path, DEPTH, &mut found).map_err(io)?;
+    search(path, DEPTH, &mut found)?;
     found.sort_by(|a, b| (&a.path, &a.name).cmp(&(&b.path, &b.name)));
     Ok(found)
 }
 
-fn search(path: &Path, depth: usize, out: &mut Vec<ForeignSource>) -> std::io::Result<()> {
+fn search(path: &Path, depth: usize, out: &mut Vec<ForeignSource>) -> Result<(), ImportError> {
+    let io = |e| ImportError::io(path, e);
     let known = foreign_at(path);
     if !known.is_empty() {
         out.extend(known);
@@ -95,10 +100,10 @@ fn search(path: &Path, depth: usize, out: &mut Vec<ForeignSource>) -> std::io::R
     if !path.is_dir() || depth == 0 {
         return Ok(());
     }
-    for entry in std::fs::read_dir(path)? {
-        let entry = entry?;
+    for entry in std::fs::read_dir(path).map_err(io)? {
+        let entry = entry.map_err(io)?;
         // A link could lead in a circle.
-        if !entry.file_type()?.is_symlink() {
+        if !entry.file_type().map_err(io)?.is_symlink() {
             search(&entry.path(), depth - 1, out)?;
         }
     }

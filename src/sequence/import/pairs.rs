@@ -33,6 +33,30 @@ pub fn check(recording: &dyn ForeignRecording) -> Result<(), String> {
     Ok(())
 }
 
+/// How many times longer the events may last than the frames, or the reverse. Units differ by a factor
+/// of a thousand.
+const MAX_RATIO: i64 = 200;
+
+/// What is doubtful about the times of a recording that [`check`] accepts: events and frames that
+/// overlap, but of which one lasts far longer. In one line, for a warning.
+pub fn doubt(recording: &dyn ForeignRecording) -> Option<String> {
+    let frames = recording.frames();
+    let [first, until] = recording.event_range_us()?;
+    let start = frames.iter().map(|f| f.exposure_us[0]).min()?;
+    let end = frames.iter().map(|f| f.exposure_us[1]).max()?;
+    let (events, exposures) =
+        (until.saturating_sub(first).max(1), end.saturating_sub(start).max(1));
+    // Less than a minute of events around a few frames may be an excerpt of a recording.
+    let longer = events / exposures > MAX_RATIO && events > 60_000_000;
+    let shorter = exposures / events > MAX_RATIO && frames.len() > 4;
+    (longer || shorter).then(|| {
+        format!(
+            "events from {first} to {until} us, but exposures from {start} to {end} us: is one of \
+             them in another unit? State it with --event-unit and --frame-unit"
+        )
+    })
+}
+
 /// Makes pair `number` of a recording, with its entry for a dataset's manifest.
 ///
 /// # Errors

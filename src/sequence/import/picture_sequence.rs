@@ -6,7 +6,9 @@ use super::options::ImportOptions;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use super::text_times::FrameTime;
 use crate::event::Event;
-use crate::formats::pictures::read_picture;
+use crate::formats::pictures::{
+    SampleBits, largest_of_16_bits, read_picture, read_picture_of_bits,
+};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 use std::collections::HashMap;
@@ -37,6 +39,8 @@ pub(super) struct PictureSequence {
     frames: Vec<FrameInfo>,
     store: EventStore,
     sensor: Size,
+    /// What pictures of 16 bits use of them.
+    bits: SampleBits,
     remarks: Vec<String>,
     skipped: Vec<String>,
     path: PathBuf,
@@ -50,6 +54,17 @@ impl PictureSequence {
         let mut remarks = parts.remarks;
         let mut skipped = Vec::new();
         let timed = matched(&path, pictures, times, &mut skipped)?;
+        let falls = timed
+            .iter()
+            .zip(timed.iter().skip(1))
+            .filter(|((_, a), (_, b))| b.stamp_us < a.stamp_us);
+        let falls = falls.count();
+        if falls > 0 {
+            remarks.push(format!(
+                "frames: sorted by time; {falls} times the order was broken: if the clock was set \
+                 back there, frames of two times are mixed"
+            ));
+        }
         let stamps: Vec<i64> = timed.iter().map(|(_, time)| time.stamp_us).collect();
         let known = timed.iter().all(|(_, t)| t.end_us.is_some() || t.exposure_us.is_some());
         let stated = if known { Vec::new() } else { options.exposures(&path, &stamps)? };
@@ -80,9 +95,10 @@ impl PictureSequence {
         let store = EventStore::new(events, sensor, options).unreadable(unreadable);
         remarks.extend(store.repaired("events"));
         let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
+        let bits = used_bits(&files, &mut remarks);
         let files = frames.iter().filter_map(|(_, at)| files.get(*at).cloned()).collect();
         let frames = frames.into_iter().map(|(frame, _)| frame).collect();
-        Ok(Self { format, files, sharp, frames, store, sensor, remarks, skipped, path })
+        Ok(Self { format, files, sharp, frames, store, sensor, bits, remarks, skipped, path })
     }
 
     fn file(&self, frame: usize) -> Result<&Path, ImportError> {
@@ -123,6 +139,24 @@ fn matched(
         return Err(ImportError::content(path, "no picture has one of the names that have times"));
     }
     Ok(out)
+}
+
+/// Number of pictures that are looked at to find how many bits they use.
+const EXAMINED: usize = 8;
+
+/// How many bits pictures of 16 bits use, by some of them.
+fn used_bits(files: &[PathBuf], remarks: &mut Vec<String>) -> SampleBits {
+    // Pictures that cannot be read are reported where they are used.
+    let largest = |file: &PathBuf| largest_of_16_bits(file).ok().flatten();
+    let Some(first) = files.first().and_then(largest) else { return SampleBits::ALL };
+    let others = files.iter().step_by(files.len().div_ceil(EXAMINED)).skip(1).filter_map(largest);
+    let largest = others.fold(first, u16::max);
+    let bits = SampleBits::of(largest);
+    remarks.push(format!(
+        "pictures of 16 bits with samples up to {largest}: {} bits are taken as the range",
+        bits.count()
+    ));
+    bits
 }
 
 fn name_of(file: &Path) -> String {
@@ -178,7 +212,7 @@ impl ForeignRecording for PictureSequence {
     }
 
     fn picture(&mut self, frame: usize) -> Result<ImageU8, ImportError> {
-        Ok(read_picture(self.file(frame)?)?)
+        Ok(read_picture_of_bits(self.file(frame)?, self.bits)?)
     }
 
     fn events(&mut self, from_us: i64, until_us: i64) -> Result<Vec<Event>, ImportError> {
@@ -193,7 +227,8 @@ impl ForeignRecording for PictureSequence {
         else {
             return Ok(None);
         };
-        Ok(Some(middle_truth(read_picture(&sharp)?, info.exposure_us)))
+        let picture = read_picture_of_bits(&sharp, self.bits)?;
+        Ok(Some(middle_truth(picture, info.exposure_us)))
     }
 
     fn remarks(&self) -> &[String] {

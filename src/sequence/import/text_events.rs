@@ -27,6 +27,9 @@ struct Columns {
     origin: &'static str,
 }
 
+/// Number of lines that are no events, which are left out whatever their share.
+const MAX_UNREADABLE: usize = 100;
+
 /// Names of x, y, t and p; a unit after the name is taken off first.
 const NAMES: [&[&str]; 4] = [
     &["x", "xs", "col", "column", "u", "x_coordinate"],
@@ -55,13 +58,18 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
             return Err(ImportError::content(path, what));
         }
     }
-    if events.is_empty() {
-        let what = match unreadable {
-            0 => "it has no events".to_owned(),
-            lines => format!(
-                "no events in its {lines} lines: x, y and t must be numbers, and p 1 and 0, or 1 and -1"
-            ),
-        };
+    let lines = events.len() + unreadable;
+    let expected = "x, y and t must be numbers, and p 1 and 0, or 1 and -1";
+    let what = match (events.len(), unreadable) {
+        (0, 0) => Some("it has no events".to_owned()),
+        (0, _) => Some(format!("no events in its {lines} lines: {expected}")),
+        // Damaged lines are left out, but not a polarity that is misunderstood.
+        (_, bad) if bad > MAX_UNREADABLE && bad > lines / 4 => {
+            Some(format!("{bad} of its {lines} lines are no events: {expected}"))
+        }
+        _ => None,
+    };
+    if let Some(what) = what {
         return Err(ImportError::content(path, what));
     }
     let mut order: Vec<(usize, &str)> = columns.at.into_iter().zip(["x", "y", "t", "p"]).collect();
@@ -219,6 +227,10 @@ mod tests {
         assert!(error.contains("--columns t,x,y,p"), "{error}");
         let read = parse("t,x,y,p\n1,2,3,1\n2,-7,3,1\nend\n3,1,1,2\n", &plain).unwrap();
         assert_eq!((read.events.len(), read.unreadable), (1, 3));
+        // Polarities 1 and 2: half of the events would be lost.
+        let lines: String = (0..400).map(|i| format!("{i},2,3,{}\n", 1 + i % 2)).collect();
+        let error = parse(&format!("t,x,y,p\n{lines}"), &plain).unwrap_err();
+        assert!(error.contains("200 of its 400 lines are no events"), "{error}");
         assert!(parse("t,x,y,p\n1,2,3,5\n", &plain).unwrap_err().contains("p 1 and 0"));
         for empty in ["", "t,x,y,p\n", "# a comment\n"] {
             let error = parse(empty, &plain).unwrap_err();

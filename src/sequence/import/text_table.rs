@@ -1,8 +1,9 @@
 //! Text files of numbers: separated by commas, semicolons, tabs or blanks, with or without a
-//! header.
+//! header. Between semicolons, numbers may have a decimal comma.
 
 use super::error::ImportError;
 use super::options::TimeUnit;
+use crate::formats::file_kind::{FileKind, Wanted};
 use crate::formats::input;
 use crate::formats::limits::MAX_LINE_BYTES;
 use std::fs::File;
@@ -21,7 +22,7 @@ pub(super) enum Number {
 
 impl Number {
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let text = text.trim().trim_matches('"');
+        let text = text.trim().trim_matches(['"', '\'']);
         if let Ok(int) = text.parse() {
             return Some(Self::Int(int));
         }
@@ -127,6 +128,12 @@ impl Table {
         if [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| head == mark) {
             return Err(ImportError::content(path, "the text is UTF-16: save the file as UTF-8"));
         }
+        match FileKind::of_file(path).map_err(|e| ImportError::io(path, e))? {
+            // Lines that begin with a per cent sign are comments here.
+            FileKind::Text | FileKind::Unknown | FileKind::Empty | FileKind::Prophesee => {}
+            FileKind::Yaml | FileKind::Json => {}
+            kind => return Err(ImportError::content(path, kind.message(Wanted::Table))),
+        }
         let mut lines = Lines::open(path)?;
         let (mut raw, mut comment) = (Vec::new(), None);
         while raw.len() < SAMPLE {
@@ -141,7 +148,8 @@ impl Table {
         }
         // A line in the middle is neither a header nor cut off.
         let middle = raw.get(raw.len() / 2);
-        let separator = middle.and_then(|line| [',', ';'].into_iter().find(|c| line.contains(*c)));
+        // Beside semicolons, commas belong to numbers.
+        let separator = middle.and_then(|line| [';', ','].into_iter().find(|c| line.contains(*c)));
         let mut rows: Vec<Vec<String>> = raw.iter().map(|l| split(l, separator)).collect();
         let columns = rows.get(rows.len() / 2).map_or(0, Vec::len);
         let mut size = None;
@@ -154,7 +162,7 @@ impl Table {
             rows.remove(0);
         }
         let names = |row: &[String]| -> Vec<String> {
-            row.iter().map(|n| n.trim_matches('"').to_ascii_lowercase()).collect()
+            row.iter().map(|n| n.trim_matches(['"', '\'']).to_ascii_lowercase()).collect()
         };
         let mut header = None;
         if let Some(first) = rows.first()
@@ -188,9 +196,16 @@ impl Table {
 
 fn split(line: &str, separator: Option<char>) -> Vec<String> {
     match separator {
+        Some(';') => line.split(';').map(|s| with_point(s.trim())).collect(),
         Some(c) => line.split(c).map(|s| s.trim().to_owned()).collect(),
         None => line.split_whitespace().map(str::to_owned).collect(),
     }
+}
+
+/// A number with a decimal comma gets a decimal point; other text is unchanged.
+fn with_point(cell: &str) -> String {
+    let changed = cell.replacen(',', ".", 1);
+    if changed != cell && Number::parse(&changed).is_some() { changed } else { cell.to_owned() }
 }
 
 #[cfg(test)]
@@ -243,6 +258,22 @@ mod tests {
         assert!(error.contains("latin1.csv") && error.contains("65536 bytes"), "{error}");
         std::fs::write(&foreign, [0xff, 0xfe, b't', 0]).unwrap();
         assert!(Table::open(&foreign).err().unwrap().to_string().contains("UTF-16"));
+        let mut comma = open("t;x;y;p\n0,5;3;4;1\n0,75;'5';6;0\n1;a,b;6;0\n");
+        assert_eq!(comma.names.as_ref().unwrap(), &["t", "x", "y", "p"]);
+        assert_eq!(comma.row(&path).unwrap().unwrap(), ["0.5", "3", "4", "1"]);
+        assert_eq!(comma.row(&path).unwrap().unwrap(), ["0.75", "'5'", "6", "0"]);
+        assert_eq!(comma.row(&path).unwrap().unwrap(), ["1", "a,b", "6", "0"]);
+        assert_eq!(Number::parse("'5'"), Some(Number::Int(5)));
+        for (bytes, way) in [
+            (&b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n"[..], "git lfs pull"),
+            (&b"\x1f\x8b\x08\x00\x00"[..], "unpack it"),
+        ] {
+            std::fs::write(&foreign, bytes).unwrap();
+            let error = Table::open(&foreign).err().unwrap().to_string();
+            assert!(error.contains("latin1.csv") && error.contains(way), "{error}");
+        }
+        let percent = open("% t x y p\n1 2 3 1\n4 5 6 0\n");
+        assert_eq!((percent.names.unwrap().len(), percent.sample.len()), (4, 2));
         let commented = open("# file of events\n# t x y p\n1 2 3 1\n");
         assert_eq!(commented.names.unwrap(), ["t", "x", "y", "p"]);
     }

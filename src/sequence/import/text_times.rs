@@ -52,16 +52,10 @@ pub(super) fn read(
         (None, Some(unit)) => (unit, "from the header"),
         (None, None) => (guess_unit(sample), "guessed"),
     };
-    // An exposure time in microseconds beside times in seconds is usual.
     let exposure_unit = match columns.exposure {
         None => unit,
         Some(at) => named(at).unwrap_or_else(|| {
-            let values: Vec<Number> = table.sample.iter().filter_map(|r| cell(r, at)).collect();
-            if values.iter().any(|v| matches!(v, Number::Float(_))) {
-                unit
-            } else {
-                TimeUnit::Microseconds
-            }
+            unit_of_exposures(table.sample.iter().filter_map(|r| cell(r, at)), unit)
         }),
     };
     let mut times = Vec::new();
@@ -99,6 +93,23 @@ pub(super) fn read(
     Ok((times, remark))
 }
 
+/// The unit of exposure times beside times in `unit`: whole numbers are usually microseconds.
+/// Fractions below one are seconds, as no camera exposes for a part of a microsecond.
+fn unit_of_exposures(values: impl Iterator<Item = Number>, unit: TimeUnit) -> TimeUnit {
+    let (mut fractions, mut largest) = (false, 0.0);
+    for value in values {
+        fractions |= matches!(value, Number::Float(f) if f.fract() != 0.0);
+        largest = f64::max(largest, value.value().abs());
+    }
+    match (fractions, unit) {
+        (false, _) => TimeUnit::Microseconds,
+        (true, TimeUnit::Microseconds | TimeUnit::Nanoseconds) if largest < 1.0 => {
+            TimeUnit::Seconds
+        }
+        (true, unit) => unit,
+    }
+}
+
 fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
     if let Some(names) = &table.names {
         let find = |known: &[&str]| names.iter().position(|n| known.iter().any(|k| is_named(n, k)));
@@ -123,13 +134,29 @@ fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
     let is_number = |at: usize| {
         table.sample.iter().all(|r| r.get(at).is_some_and(|c| Number::parse(c).is_some()))
     };
-    let numbers: Vec<usize> = (0..first.len()).filter(|at| is_number(*at)).collect();
+    let mut numbers: Vec<usize> = (0..first.len()).filter(|at| is_number(*at)).collect();
+    // The first of several columns may number the frames.
+    if let [column, _, ..] = *numbers.as_slice()
+        && is_running_number(table, column)
+    {
+        numbers.remove(0);
+    }
     let name = (0..first.len()).find(|at| !is_number(*at));
     let stamp = Some(*numbers.first().ok_or_else(unclear)?);
     // Two numbers are start and end where the file's name says that it has exposures.
     let file = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let end = numbers.get(1).copied().filter(|_| file.contains("exposure"));
     Ok(Columns { name, stamp, end, exposure: None })
+}
+
+/// Whether a column counts the rows, from 0 or 1.
+fn is_running_number(table: &Table, at: usize) -> bool {
+    let value = |row: &Vec<String>| Number::parse(row.get(at)?);
+    let from = |first: i64| {
+        let mut wanted = first..;
+        table.sample.iter().all(|row| value(row) == wanted.next().map(Number::Int))
+    };
+    table.sample.len() > 1 && (from(0) || from(1))
 }
 
 /// Whether a column has this name, with or without a unit.
@@ -177,6 +204,18 @@ mod tests {
                 "frames.csv",
                 "t [s],exposure\n0.001,400\n0.002,400\n",
                 time(None, 1000, None, Some(400)),
+            ),
+            ("times.txt", "0 1000\n1 2000\n", time(None, 1000, None, None)),
+            ("exposures.txt", "1,1000,1500\n2,2000,2500\n", time(None, 1000, Some(1500), None)),
+            (
+                "frames.csv",
+                "t_us,exposure\n1000,0.0004\n2000,0.0004\n",
+                time(None, 1000, None, Some(400)),
+            ),
+            (
+                "frames.csv",
+                "t_us,exposure\n1000,400.5\n2000,400\n",
+                time(None, 1000, None, Some(401)),
             ),
             (
                 "frames.csv",

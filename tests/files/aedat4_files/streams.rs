@@ -1,9 +1,13 @@
 //! Which camera and which streams of a file are played.
 
-use super::{PERIOD_US, T0, events, file, frame, one_camera, periods, play, play_as, refusal};
+use super::{
+    PERIOD_US, SENSOR, T0, events, file, frame, one_camera, periods, play, play_as, refusal,
+};
 use crate::aedat4::{Field, Frame, Packing, Stream, Writer, flat_buffer, stream};
+use gem_live::camera::DropUnit;
 use gem_live::camera::split::StreamKind;
 use gem_live::event::Event;
+use gem_live::image::Size;
 
 #[test]
 fn one_of_two_cameras_is_played_alone() {
@@ -133,4 +137,42 @@ fn the_recording_is_known_by_its_first_bytes() {
     let other = folder.path().join("recording.dat");
     std::fs::rename(&path, &other).unwrap();
     assert_eq!(play(&other, "").exposures.len(), 1);
+}
+
+/// Files that dv-processing wrote, of the cases of public reports beside the repository.
+#[test]
+#[ignore = "needs ../shared/cases: recordings that dv-processing wrote"]
+fn shared_the_reported_recordings_give_the_frames_of_one_camera() {
+    let cases = crate::shared("cases");
+    let part = Size::new(24, 16);
+    for (file, options, frames, size) in [
+        ("aedat4-two-cameras/stereo2", "", 12, SENSOR),
+        ("aedat4-two-cameras/stereo2", ",camera=DAVIS346_00000002", 12, SENSOR),
+        ("aedat4-sensor-and-accumulated-frames/two_frame_streams", "", 8, SENSOR),
+        ("aedat4-16-bit-frames/gray16", "", 8, SENSOR),
+        ("aedat4-no-sensor-size/no_size", "", 8, SENSOR),
+        ("aedat4-clock-set-back/reset", "", 10, SENSOR),
+        ("aedat4-region-of-interest/roi", "", 8, part),
+        ("aedat4-region-of-interest/header_larger", ",sensor=48x32", 8, SENSOR),
+        ("aedat4-no-exposure-or-no-frames/no_exposure", ",exposure_us=20000", 8, SENSOR),
+    ] {
+        let played = play(&cases.join(format!("{file}.aedat4")), options);
+        assert_eq!(played.exposures.len(), frames, "{file}: {:?}", played.failure);
+        assert_eq!(played.drops(DropUnit::Frames), [], "{file}");
+        let pictures = played.exposures.iter().map(|exposure| &exposure.frame.picture);
+        let pictures: Vec<_> = pictures.collect();
+        assert!(pictures.iter().all(|picture| picture.size() == size), "{file}");
+        // The scene of two frames is repeated; frames of another stream between them are others.
+        assert!(pictures.windows(3).all(|of| of[0] == of[2]), "{file}: frames of two streams");
+        assert!(played.exposures.iter().all(|exposure| exposure.sensor == size), "{file}");
+    }
+    for (file, why) in [
+        ("aedat4-no-exposure-or-no-frames/events_only", "no frames"),
+        ("aedat4-no-exposure-or-no-frames/frames_only", "no events"),
+        ("aedat4-no-exposure-or-no-frames/no_exposure", "--exposure-us"),
+        ("aedat4-region-of-interest/header_larger", "sensor="),
+    ] {
+        let refused = refusal(&cases.join(format!("{file}.aedat4")), "");
+        assert!(refused.contains(why), "{file}: {refused}");
+    }
 }

@@ -76,6 +76,11 @@ fn time_lens_datasets_equal_ms_rbd() {
         assert_eq!(made[0].exposures_us, [[990_000, 1_030_000], [1_030_000, 1_070_000]]);
         let within = events(&wanted).iter().filter(|e| e.t_us < 1_070_000).count();
         assert_eq!(made[0].events.len(), within, "{name}");
+        // With the same options.
+        let late = format!("late-{name}");
+        let options = [&average[..], &["--event-offset-us", "5"]].concat();
+        run(&[&["import", name, "--out", &late][..], &options].concat(), here).unwrap();
+        assert_eq!(imported(&here.join(&late))[0].events[0].t_us, made[0].events[0].t_us + 5);
     }
 }
 

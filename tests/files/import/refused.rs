@@ -46,11 +46,37 @@ fn unknown_exposures_must_be_given_and_other_layouts_are_reported() {
 }
 
 #[test]
+fn what_is_skipped_is_printed_up_to_a_limit_and_listed_completely() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    // Of most times there is no picture.
+    let named = |k: usize, [start, end]: [i64; 2]| format!("{k:06}.png,{start},{}\n", end - start);
+    export(&here.join("export"), &wanted, "name,timestamp_us,exposure_us\n", named);
+    let mut times = std::fs::read_to_string(here.join("export/timestamps.csv")).unwrap();
+    (0..300).for_each(|k| times += &format!("gone{k:04}.png,{},9\n", 9_000_000 + 10 * k));
+    std::fs::write(here.join("export/timestamps.csv"), times).unwrap();
+    let csv = event_lines(&events(&wanted), |e| {
+        format!("{},{},{},{}\n", e.t_us, e.x, e.y, i32::from(e.polarity))
+    });
+    std::fs::write(here.join("export/events.csv"), format!("t,x,y,p\n{csv}")).unwrap();
+    let printed = run(&["import", "export", "--out", "set"], here).unwrap();
+    assert_eq!(printed.matches("there is no such picture").count(), 100, "{printed}");
+    assert!(printed.contains("skipped 200 more") && printed.contains("manifest.json"), "{printed}");
+    assert!(
+        printed.contains("2 pairs in set") && printed.contains("300 parts skipped"),
+        "{printed}"
+    );
+    let manifest = std::fs::read_to_string(here.join("set/manifest.json")).unwrap();
+    assert_eq!(manifest.matches("there is no such picture").count(), 300);
+}
+
+#[test]
 fn files_that_are_not_imported_name_the_way() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let path = |name: &str| here.join(name).to_str().unwrap().to_owned();
-    for name in ["bag/a.db3", "events/a.aedat4", "text/a.yaml"] {
+    for name in ["bag/a.db3", "events/a.aedat4", "text/a.yaml", "packed/events.csv.gz"] {
         std::fs::create_dir_all(here.join(name).parent().unwrap()).unwrap();
         std::fs::write(here.join(name), b"SQLite format 3\0 and so on").unwrap();
     }
@@ -60,6 +86,7 @@ fn files_that_are_not_imported_name_the_way() {
         ("bag/a.db3", "ros2 bag convert"),
         ("events", "gem-live record --source replay:FILE"),
         ("pair.npz", "need no import"),
+        ("packed", "events.csv.gz is packed: unpack it"),
         ("text", "no recording of a format that is read"),
     ] {
         let error = run(&["import", &path(source), "--out", "set"], here).unwrap_err();

@@ -5,7 +5,7 @@ use super::packet::Decoder;
 use super::wire::{MessageError, Wire};
 use crate::event::Event;
 use crate::formats::limits::check_image;
-use crate::formats::pictures::decode;
+use crate::formats::pictures::{SampleBits, decode};
 use crate::image::{ImageU8, Size};
 use std::io::Cursor;
 
@@ -59,42 +59,92 @@ pub(super) fn compressed_image(bytes: &[u8], cdr: bool) -> Result<ImageU8, Messa
     decode(Cursor::new(wire.bytes()?))
 }
 
-pub(super) fn image(bytes: &[u8], cdr: bool) -> Result<ImageU8, MessageError> {
-    let mut wire = Wire::new(bytes, cdr)?;
-    wire.header_us()?;
-    let (height, width) = (wire.u32()? as usize, wire.u32()? as usize);
-    let encoding = wire.string()?;
-    let big_endian = wire.u8()? != 0;
-    let step = wire.u32()? as usize;
-    let data = wire.bytes()?;
-    check_image(Size::new(width, height)).map_err(|e| e.to_string())?;
-    // Positions of blue, green and red in a pixel, its bytes, and the byte of a sample that counts.
-    let (order, pixel, byte): (&[usize], usize, usize) = match encoding.as_str() {
-        "mono8" | "8UC1" => (&[0], 1, 0),
-        "mono16" | "16UC1" => (&[0], 2, usize::from(!big_endian)),
-        "bgr8" | "8UC3" => (&[0, 1, 2], 3, 0),
-        "rgb8" => (&[2, 1, 0], 3, 0),
-        "bgra8" | "8UC4" => (&[0, 1, 2], 4, 0),
-        "rgba8" => (&[2, 1, 0], 4, 0),
-        other => {
-            return Err(format!(
-                "images of encoding {other:?} are not read: republish them as bgr8 or mono8 \
-                 (image_proc)"
-            ));
+/// An uncompressed image as it is stored.
+struct Stored<'a> {
+    size: Size,
+    /// Positions of blue, green and red in a pixel.
+    order: &'static [usize],
+    /// Bytes of a pixel.
+    pixel: usize,
+    /// Bytes of the pixels of a row, and of a row.
+    row: usize,
+    step: usize,
+    wide: bool,
+    big_endian: bool,
+    data: &'a [u8],
+}
+
+impl<'a> Stored<'a> {
+    fn read(bytes: &'a [u8], cdr: bool) -> Result<Self, MessageError> {
+        let mut wire = Wire::new(bytes, cdr)?;
+        wire.header_us()?;
+        let (height, width) = (wire.u32()? as usize, wire.u32()? as usize);
+        let encoding = wire.string()?;
+        let big_endian = wire.u8()? != 0;
+        let step = wire.u32()? as usize;
+        let data = wire.bytes()?;
+        let size = Size::new(width, height);
+        check_image(size).map_err(|e| e.to_string())?;
+        let (order, pixel): (&[usize], usize) = match encoding.as_str() {
+            "mono8" | "8UC1" => (&[0], 1),
+            "mono16" | "16UC1" => (&[0], 2),
+            "bgr8" | "8UC3" => (&[0, 1, 2], 3),
+            "rgb8" => (&[2, 1, 0], 3),
+            "bgra8" | "8UC4" => (&[0, 1, 2], 4),
+            "rgba8" => (&[2, 1, 0], 4),
+            other => {
+                return Err(format!(
+                    "images of encoding {other:?} are not read: republish them as bgr8 or mono8 \
+                     (image_proc)"
+                ));
+            }
+        };
+        let row = width.checked_mul(pixel).filter(|row| *row > 0 && *row <= step);
+        let row =
+            row.ok_or_else(|| format!("{width} pixels do not fit in rows of {step} bytes"))?;
+        if step.checked_mul(height).is_none_or(|bytes| bytes > data.len()) {
+            return Err(format!("{} bytes are too few for {height} rows of {step}", data.len()));
         }
-    };
-    let row = width.checked_mul(pixel).filter(|row| *row > 0 && *row <= step);
-    let row = row.ok_or_else(|| format!("{width} pixels do not fit in rows of {step} bytes"))?;
-    if step.checked_mul(height).is_none_or(|bytes| bytes > data.len()) {
-        return Err(format!("{} bytes are too few for {height} rows of {step}", data.len()));
+        Ok(Self { size, order, pixel, row, step, wide: pixel == 2, big_endian, data })
     }
-    let mut planes = Vec::with_capacity(order.len() * width * height);
-    for channel in order {
-        for row in data.chunks_exact(step).take(height).filter_map(|r| r.get(..row)) {
-            planes.extend(row.iter().skip(channel + byte).step_by(pixel));
+
+    /// The bytes of the pixels, row by row.
+    fn rows(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let row = self.row;
+        let rows = self.data.chunks_exact(self.step).take(self.size.height);
+        rows.filter_map(move |bytes| bytes.get(..row))
+    }
+
+    /// Samples of 16 bits.
+    fn samples(&self) -> impl Iterator<Item = u16> + use<'a> {
+        let big_endian = self.big_endian;
+        let pairs = self.rows().flat_map(|row| row.as_chunks::<2>().0);
+        pairs.map(move |b| if big_endian { u16::from_be_bytes(*b) } else { u16::from_le_bytes(*b) })
+    }
+}
+
+/// The largest sample of an image whose samples have 16 bits; `None` for others.
+pub(super) fn largest_of_16_bits(bytes: &[u8], cdr: bool) -> Result<Option<u16>, MessageError> {
+    let stored = Stored::read(bytes, cdr)?;
+    Ok(stored.wide.then(|| stored.samples().max()).flatten())
+}
+
+/// An uncompressed image. Of samples of 16 bits, only the lower `bits` are used.
+pub(super) fn image(bytes: &[u8], cdr: bool, bits: SampleBits) -> Result<ImageU8, MessageError> {
+    let stored = Stored::read(bytes, cdr)?;
+    let mut planes = Vec::with_capacity(stored.order.len() * stored.size.area());
+    if stored.wide {
+        for sample in stored.samples() {
+            planes.push(bits.byte(sample)?);
+        }
+    } else {
+        for channel in stored.order {
+            for row in stored.rows() {
+                planes.extend(row.iter().skip(*channel).step_by(stored.pixel));
+            }
         }
     }
-    ImageU8::new(order.len(), Size::new(width, height), planes).map_err(|e| e.to_string())
+    ImageU8::new(stored.order.len(), stored.size, planes).map_err(|e| e.to_string())
 }
 
 /// Appends the events of a message. Returns the size of its sensor.
@@ -178,7 +228,8 @@ mod tests {
     #[test]
     fn pixels_of_every_encoding_become_planes() {
         let planes = |encoding, step, data: &[u8]| {
-            image(&image_message(encoding, step, data), false).map(|p| p.data().to_vec())
+            let message = image_message(encoding, step, data);
+            image(&message, false, SampleBits::ALL).map(|p| p.data().to_vec())
         };
         assert_eq!(planes("mono8", 2, &[1, 2]).unwrap(), [1, 2]);
         assert_eq!(planes("mono16", 4, &[0, 1, 0, 2]).unwrap(), [1, 2]);
@@ -187,6 +238,20 @@ mod tests {
         assert_eq!(planes("rgba8", 8, &[1, 2, 3, 9, 4, 5, 6, 9]).unwrap(), [3, 6, 2, 5, 1, 4]);
         assert!(planes("bayer_rggb8", 2, &[1, 2]).unwrap_err().contains("bayer_rggb8"));
         assert!(planes("mono8", 1, &[1, 2]).is_err() && planes("bgr8", 6, &[1]).is_err());
+    }
+
+    #[test]
+    fn samples_of_a_camera_of_12_bits_use_the_whole_range() {
+        // 4095 and 2048, the rows two bytes longer than their pixels.
+        let message = image_message("mono16", 6, &[0xff, 0x0f, 0x00, 0x08, 9, 9]);
+        let largest = largest_of_16_bits(&message, false).unwrap().unwrap();
+        assert_eq!(largest, 4095);
+        let read = |bits| image(&message, false, bits).map(|p| p.data().to_vec());
+        assert_eq!(read(SampleBits::of(largest)).unwrap(), [255, 128]);
+        assert_eq!(read(SampleBits::ALL).unwrap(), [15, 8]);
+        assert!(read(SampleBits::of(1023)).unwrap_err().contains("a sample of 4095"));
+        let gray = image_message("mono8", 2, &[1, 2]);
+        assert_eq!(largest_of_16_bits(&gray, false).unwrap(), None);
     }
 
     #[test]

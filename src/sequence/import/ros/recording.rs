@@ -8,6 +8,7 @@ use super::scan::{EventMessage, FrameMessage, Scan, decode};
 use crate::event::Event;
 use crate::formats::file_kind::FileKind;
 use crate::formats::limits::{MAX_EVENTS, check_sensor};
+use crate::formats::pictures::SampleBits;
 use crate::image::{ImageU8, Size};
 use crate::sequence::import::error::ImportError;
 use crate::sequence::import::options::ImportOptions;
@@ -23,6 +24,8 @@ pub(in crate::sequence::import) struct RosRecording {
     pictures: Vec<FrameMessage>,
     events: Vec<EventMessage>,
     sensor: Size,
+    /// What images of 16 bits use of them.
+    bits: SampleBits,
     /// Added to the times of events.
     shift_us: i64,
     outside: usize,
@@ -50,6 +53,31 @@ fn only<T>(
             ))
         }
     }
+}
+
+/// Number of images that are looked at to find how many bits they use.
+const EXAMINED: usize = 8;
+
+/// How many bits images of 16 bits use, by some of them.
+fn used_bits(
+    file: &mut dyn Container,
+    frames: &[FrameMessage],
+    remarks: &mut Vec<String>,
+) -> SampleBits {
+    let raw = frames.iter().filter(|f| f.kind == Kind::Image);
+    let raw = raw.step_by(frames.len().div_ceil(EXAMINED).max(1));
+    // Images that cannot be read are reported where they are used.
+    let largest = raw.filter_map(|frame| {
+        let bytes = file.message(frame.place).ok()?;
+        messages::largest_of_16_bits(&bytes, frame.cdr).ok().flatten()
+    });
+    let Some(largest) = largest.max() else { return SampleBits::ALL };
+    let bits = SampleBits::of(largest);
+    remarks.push(format!(
+        "images of 16 bits with samples up to {largest}: {} bits are taken as the range",
+        bits.count()
+    ));
+    bits
 }
 
 impl RosRecording {
@@ -98,7 +126,9 @@ impl RosRecording {
         }
         let kept = ordered(frames, &mut skipped);
         let mut found: Vec<Option<FrameMessage>> = found.into_iter().map(Some).collect();
-        let pictures = kept.iter().filter_map(|(_, at)| found.get_mut(*at)?.take()).collect();
+        let pictures: Vec<FrameMessage> =
+            kept.iter().filter_map(|(_, at)| found.get_mut(*at)?.take()).collect();
+        let bits = used_bits(file.as_mut(), &pictures, &mut remarks);
         let frames = kept.into_iter().map(|(frame, _)| frame).collect();
         let missing = || ImportError::content(path, format!("{event_topic}: no events"));
         let sensor = options.sensor.or(events.sensor).ok_or_else(missing)?;
@@ -120,6 +150,7 @@ impl RosRecording {
             pictures,
             events,
             sensor,
+            bits,
             shift_us,
             outside: 0,
             remarks,
@@ -170,7 +201,7 @@ impl ForeignRecording for RosRecording {
         let bytes = self.file.message(*place)?;
         let picture = match kind {
             Kind::CompressedImage => messages::compressed_image(&bytes, *cdr),
-            _ => messages::image(&bytes, *cdr),
+            _ => messages::image(&bytes, *cdr, self.bits),
         };
         picture.map_err(bad)
     }

@@ -10,7 +10,7 @@ use crate::sequence::import::{
 };
 use crate::sequence::replay::options::{MAX_EXPOSURE_US, ReplayOptions};
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
-use crate::time::Timestamp;
+use crate::time::{EventTimes, TimeUnit, Timestamp};
 use std::path::Path;
 
 /// The recording at a path, if it is of a foreign format.
@@ -51,14 +51,20 @@ pub(super) struct Foreign {
 impl Foreign {
     pub(super) fn open(
         source: &ForeignSource,
-        options: &ReplayOptions,
+        (options, times): (&ReplayOptions, EventTimes),
         wanted: DeviceSelector,
         drops: Drops,
     ) -> Result<Self, TapeError> {
         options.refuse_all_but(&["exposure_us", "sensor"]).map_err(TapeError::Refused)?;
+        if times.unit != TimeUnit::Microseconds {
+            let why = "--time-unit has no effect on a recording of this format: convert it with \
+                       gem-live import and the option --event-unit";
+            return Err(TapeError::Refused(why.into()));
+        }
         let stated = ImportOptions {
             exposure: options.exposure_us.map(FrameExposure::Us),
             sensor: options.sensor,
+            event_offset_us: times.offset_us,
             ..ImportOptions::default()
         };
         let recording = source.open(&stated).map_err(|error| match error {

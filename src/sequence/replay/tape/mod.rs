@@ -23,7 +23,8 @@ pub(super) fn open(
     drops: &Drops,
 ) -> Result<Box<dyn Tape>, TapeError> {
     if let Some(source) = foreign::source(path)? {
-        let tape = foreign::Foreign::open(&source, options, wanted.clone(), drops.clone())?;
+        let stated = (options, times);
+        let tape = foreign::Foreign::open(&source, stated, wanted.clone(), drops.clone())?;
         return Ok(Box::new(tape));
     }
     let is = |wanted: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
@@ -34,6 +35,11 @@ pub(super) fn open(
     // The content decides, not the name: a download that failed is often a web page.
     let kind = FileKind::of_file(path)?;
     if kind == FileKind::Aedat4 {
+        if !times.is_default() {
+            let why = "--time-unit and --time-offset have no effect on an AEDAT4 recording, whose \
+                       times are in microseconds: leave them out";
+            return Err(TapeError::Refused(why.into()));
+        }
         let recording =
             aedat4::Recording::open(path, options, needed, wanted.clone(), drops.clone())?;
         return Ok(Box::new(recording));
