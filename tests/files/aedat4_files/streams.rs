@@ -143,7 +143,7 @@ fn the_recording_is_known_by_its_first_bytes() {
 #[test]
 #[ignore = "needs ../shared/cases: recordings that dv-processing wrote"]
 fn shared_the_reported_recordings_give_the_frames_of_one_camera() {
-    let cases = crate::shared("cases");
+    let cases = crate::common::shared("cases");
     let part = Size::new(24, 16);
     for (file, options, frames, size) in [
         ("aedat4-two-cameras/stereo2", "", 12, SENSOR),
