@@ -45,7 +45,12 @@ impl Steady {
     fn adapt(&mut self, needed: [usize; 2], all: [usize; 2]) {
         let present = self.size.unwrap_or(all);
         if needed[0] > present[0] || needed[1] > present[1] {
-            self.size = with_room(needed, all);
+            // A side that suffices stays: motion along both axes in turn would change it each time.
+            let side = |i: usize| match needed[i] > present[i] {
+                true => with_room(needed[i], all[i]),
+                false => present[i],
+            };
+            self.size = worthwhile([0, 1].map(side), all);
             (self.small, self.largest) = (0, [0; 2]);
             // It became smaller too early.
             self.patience = (2 * self.patience).min(MAX_PATIENCE);
@@ -53,7 +58,8 @@ impl Steady {
             self.small += 1;
             self.largest = [0, 1].map(|i| needed[i].max(self.largest[i]));
             if self.small >= self.patience {
-                self.size = with_room(self.largest, all);
+                let side = |i: usize| with_room(self.largest[i], all[i]).min(present[i]);
+                self.size = worthwhile([0, 1].map(side), all);
                 (self.small, self.largest) = (0, [0; 2]);
             }
         } else {
@@ -66,10 +72,13 @@ fn area(size: [usize; 2]) -> usize {
     size[0] * size[1]
 }
 
-/// A quarter more along both axes, so that it suffices for a while; `None` if the whole image is as
-/// fast.
-fn with_room(needed: [usize; 2], all: [usize; 2]) -> Option<[usize; 2]> {
-    let size = [0, 1].map(|i| (5 * needed[i]).div_ceil(4).min(all[i]));
+/// A quarter more of a side, so that it suffices for a while.
+fn with_room(needed: usize, all: usize) -> usize {
+    (5 * needed).div_ceil(4).min(all)
+}
+
+/// `None` if the whole image is as fast.
+fn worthwhile(size: [usize; 2], all: [usize; 2]) -> Option<[usize; 2]> {
     (area(size) as f64 <= MAX_SHARE * area(all) as f64).then_some(size)
 }
 
@@ -130,6 +139,22 @@ mod tests {
         assert_eq!(after(&mut steady, 1, &moved(0, 0, 40, 15)), None);
         assert_eq!(after(&mut steady, 8 * FIRST_PATIENCE - 1, &small), None);
         assert_eq!(after(&mut steady, 1, &small), Some(Size::new(160, 160)));
+    }
+
+    #[test]
+    fn motion_along_both_axes_in_turn_does_not_change_the_size_each_time() {
+        let mut steady = Steady::default();
+        let (wide, tall) = (moved(0, 0, 20, 4), moved(0, 0, 4, 12));
+        assert_eq!(after(&mut steady, FIRST_PATIENCE, &wide), Some(Size::new(400, 80)));
+        for _ in 0..4 * FIRST_PATIENCE {
+            assert_eq!(after(&mut steady, 1, &tall), Some(Size::new(400, 240)));
+            assert_eq!(after(&mut steady, 1, &wide), Some(Size::new(400, 240)));
+        }
+        // Small parts that need both whole sides do not make it larger.
+        for _ in 0..4 * FIRST_PATIENCE {
+            assert_eq!(after(&mut steady, 1, &moved(0, 0, 25, 2)), Some(Size::new(400, 240)));
+            assert_eq!(after(&mut steady, 1, &moved(0, 0, 2, 15)), Some(Size::new(400, 240)));
+        }
     }
 
     #[test]
