@@ -134,19 +134,21 @@ impl Deblurrer {
         instants: &[f64],
         rounding: Rounding,
     ) -> Result<Vec<ImageU8>, DeblurError> {
-        self.pictures(exposure, &at_instants(exposure, instants), rounding)
+        let targets = at_instants(exposure, instants);
+        if self.reblur_instants.is_some() {
+            let images = self.restore_spans(exposure, &targets)?;
+            return Ok(images.iter().map(|image| image.rounded(rounding)).collect());
+        }
+        self.pictures(exposure, &targets, rounding)
     }
 
+    /// In eight bits, never reblurred.
     fn pictures(
         &mut self,
         exposure: &Exposure,
         targets: &[TimeRange],
         rounding: Rounding,
     ) -> Result<Vec<ImageU8>, DeblurError> {
-        if self.reblur_instants.is_some() {
-            let images = self.restore_spans(exposure, targets)?;
-            return Ok(images.iter().map(|image| image.rounded(rounding)).collect());
-        }
         let store = self.store.clone();
         self.compute(exposure, targets, eight_bits(exposure, rounding), |view| {
             Some(crop_picture(view, exposure, rounding, &store))
@@ -245,49 +247,4 @@ fn prepared<'a>(
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
-    use super::*;
-    use crate::engine::{EventTensor, Restored};
-    use crate::event::{EventBuffer, EventInput};
-    use std::sync::{Arc, Mutex};
-
-    /// Returns its input, and notes where that lay.
-    struct Mirror(Arc<Mutex<Vec<usize>>>);
-
-    impl Engine for Mirror {
-        fn event_input(&self) -> EventInput {
-            EventInput::Counts
-        }
-
-        fn restore(
-            &mut self,
-            blur: &Image<'_>,
-            targets: &[EventTensor<'_>],
-        ) -> Result<Vec<Restored>, EngineError> {
-            self.0.lock().unwrap().push(blur.data.as_ptr().addr());
-            let latent = blur.data.to_vec();
-            Ok(targets.iter().map(|_| Restored { latent: latent.clone(), ratio: vec![] }).collect())
-        }
-    }
-
-    #[test]
-    fn a_frame_is_copied_only_if_it_must_be_padded() {
-        let seen = Arc::default();
-        let mut deblurrer = Deblurrer::new(Box::new(Mirror(Arc::clone(&seen))));
-        let mut is_lent = |colour, size: Size| {
-            let exposure = Exposure {
-                frame: ImageF32::filled(colour, size, 0.25),
-                span: TimeRange::new(0.0, 10.0),
-                events: EventBuffer::default(),
-                sensor: Size::new(16, 16),
-            };
-            let restored = deblurrer.restore(&exposure, &[0.5]).unwrap();
-            assert_eq!(restored, std::slice::from_ref(&exposure.frame));
-            seen.lock().unwrap().pop() == Some(exposure.frame.data().as_ptr().addr())
-        };
-        assert!(is_lent(true, Size::new(32, 16)));
-        assert!(!is_lent(true, Size::new(31, 16)) && !is_lent(false, Size::new(32, 16)));
-    }
-}
+mod tests;

@@ -1,0 +1,84 @@
+//! Frames in place, and what reblurring has no effect on.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use super::*;
+use crate::engine::{EventTensor, Restored};
+use crate::event::{EventBuffer, EventInput};
+use std::sync::{Arc, Mutex};
+
+/// Returns its input, and notes where that lay.
+struct Mirror(Arc<Mutex<Vec<usize>>>);
+
+impl Engine for Mirror {
+    fn event_input(&self) -> EventInput {
+        EventInput::Counts
+    }
+
+    fn restore(
+        &mut self,
+        blur: &Image<'_>,
+        targets: &[EventTensor<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        self.0.lock().unwrap().push(blur.data.as_ptr().addr());
+        let latent = blur.data.to_vec();
+        Ok(targets.iter().map(|_| Restored { latent: latent.clone(), ratio: vec![] }).collect())
+    }
+}
+
+/// An engine without a queue that loses half of the light.
+struct Dim;
+
+impl Engine for Dim {
+    fn event_input(&self) -> EventInput {
+        EventInput::Counts
+    }
+
+    fn restore(
+        &mut self,
+        blur: &Image<'_>,
+        targets: &[EventTensor<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        let latent: Vec<f32> = blur.data.iter().map(|v| 0.5 * v).collect();
+        Ok(targets.iter().map(|_| Restored { latent: latent.clone(), ratio: vec![] }).collect())
+    }
+}
+
+#[test]
+fn an_exposure_that_was_submitted_is_not_reblurred() {
+    let mut deblurrer = Deblurrer::new(Box::new(Dim));
+    let size = Size::new(16, 16);
+    for colour in [false, true] {
+        let exposure = Arc::new(Exposure {
+            frame: ImageF32::filled(colour, size, 0.8),
+            span: TimeRange::new(0.0, 10.0),
+            events: EventBuffer::default(),
+            sensor: size,
+        });
+        deblurrer.set_reblur_instants(Some(MIN_REBLUR_INSTANTS));
+        let nearest = Rounding::Nearest;
+        let whole = deblurrer.restore_pictures(&exposure, &[0.5], nearest).unwrap();
+        assert_eq!(whole, [ImageU8::filled(colour, size, 204)], "the mean is the frame");
+        deblurrer.submit(exposure, &[0.5], nearest).unwrap();
+        assert_eq!(deblurrer.collect().unwrap(), [ImageU8::filled(colour, size, 102)]);
+    }
+}
+
+#[test]
+fn a_frame_is_copied_only_if_it_must_be_padded() {
+    let seen = Arc::default();
+    let mut deblurrer = Deblurrer::new(Box::new(Mirror(Arc::clone(&seen))));
+    let mut is_lent = |colour, size: Size| {
+        let exposure = Exposure {
+            frame: ImageF32::filled(colour, size, 0.25),
+            span: TimeRange::new(0.0, 10.0),
+            events: EventBuffer::default(),
+            sensor: Size::new(16, 16),
+        };
+        let restored = deblurrer.restore(&exposure, &[0.5]).unwrap();
+        assert_eq!(restored, std::slice::from_ref(&exposure.frame));
+        seen.lock().unwrap().pop() == Some(exposure.frame.data().as_ptr().addr())
+    };
+    assert!(is_lent(true, Size::new(32, 16)));
+    assert!(!is_lent(true, Size::new(31, 16)) && !is_lent(false, Size::new(32, 16)));
+}
