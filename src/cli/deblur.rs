@@ -50,10 +50,10 @@ pub(crate) struct Deblur {
     #[arg(long, value_name = "N", conflicts_with = "at")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     frames: Option<u16>,
-    /// Add what the mean of N restored instants lacks of the blurry frame: a better image, for N
-    /// times the computation [default: with --frames, the instants that are restored anyway].
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "9")]
-    #[arg(value_parser = clap::value_parser!(u16).range(5..))]
+    /// Add what the mean of N restored instants lacks of the blurry frame: often a better image, for
+    /// N times the computation [default: with --frames, the instants that are restored anyway].
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "9", value_parser = clap::value_parser!(u16).range(5..))]
     reblur: Option<u16>,
     /// With --frames: do not make the mean of the restored images equal to the blurry frame.
     #[arg(long, requires = "frames", conflicts_with = "reblur")]
@@ -320,6 +320,24 @@ fn unique(path: &Path, taken: &mut HashSet<String>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recording_after_reblur_is_no_number_of_instants() {
+        use clap::FromArgMatches;
+        use gem_live::deblur::DEFAULT_REBLUR_INSTANTS;
+
+        let parse = |option: &str| {
+            let command = <Deblur as clap::Args>::augment_args(clap::Command::new("deblur"));
+            let given = ["deblur", option, "pair.npz", "--out", "images"];
+            let matches = command.try_get_matches_from(given)?;
+            let deblur = Deblur::from_arg_matches(&matches)?;
+            assert_eq!(deblur.inputs, [PathBuf::from("pair.npz")]);
+            Ok::<_, clap::Error>(deblur.reblur)
+        };
+        assert_eq!(parse("--reblur").ok(), Some(Some(DEFAULT_REBLUR_INSTANTS)));
+        assert_eq!(parse("--reblur=5").ok(), Some(Some(5)));
+        assert!(parse("--reblur=4").is_err(), "fewer do not represent the mean");
+    }
 
     #[test]
     fn instants_have_names_of_their_own() {

@@ -46,10 +46,10 @@ pub(crate) struct Test {
     /// Estimate the contrast thresholds of every recording, even if they are known.
     #[arg(long, conflicts_with = "thresholds")]
     estimate_thresholds: bool,
-    /// Add what the mean of N restored instants lacks of the blurry frame: a better image, for N
-    /// times the computation.
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "9")]
-    #[arg(value_parser = clap::value_parser!(u16).range(5..))]
+    /// Add what the mean of N restored instants lacks of the blurry frame: often a better image, for
+    /// N times the computation.
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "9", value_parser = clap::value_parser!(u16).range(5..))]
     reblur: Option<u16>,
     /// Skip recordings that training would reject: without events, with hot pixels, or with
     /// exposures of different lengths. By default they are reported and included in the scores,
