@@ -136,15 +136,20 @@ fn case_flight() {
 fn case_many_events() {
     let mut cuda = engine();
     let mut cpu = CpuEngine::new(&weights(3), 0).unwrap();
-    let (few, mut many) = (scene(30), scene(31));
-    many.events = many.events.repeat(30);
+    let scene = |seed| Scene::seeded(seed, Size::new(32, 16), Size::new(24, 24), Size::new(25, 26));
+    let (few, mut many, mut reversed) = (scene(30), scene(31), scene(31));
+    // Only those of the exposure take space.
+    many.events.retain(|e| (EXPOSURE.start_us..EXPOSURE.end_us).contains(&(e.t_us as f64)));
+    many.events = many.events.repeat(40);
     assert!(many.events.len() > 1 << 18);
+    reversed.events = many.events.iter().rev().copied().collect();
     let targets = [TimeRange::instant(EXPOSURE.at(0.4))];
     let want = [&few, &many].map(|scene| scene.restore(&mut cpu, &targets));
     let queue = cuda.queue().unwrap();
+    let mut latents = Vec::new();
     // Space is made while another exposure is in flight; afterwards it is there.
-    for _ in 0..2 {
-        for scene in [&few, &many] {
+    for second in [&many, &reversed] {
+        for scene in [&few, second] {
             assert!(submit(queue, scene, &targets, OutputFormat::F32));
         }
         for want in &want {
@@ -153,10 +158,14 @@ fn case_many_events() {
                 let db = psnr(latent, &want[0].latent);
                 println!("{db:.1} dB");
                 assert!(db > 40.0, "{db} dB");
+                latents.push(latent.to_vec());
             };
             queue.collect(&mut compare).unwrap();
         }
     }
+    let [few, many, again, reversed] = latents.as_slice() else { panic!("{}", latents.len()) };
+    // If some were left out, it would be others in the other order.
+    assert!(few == again && many == reversed, "not all events were counted");
 }
 
 /// An image that is always uploaded as floating-point numbers.
