@@ -47,12 +47,10 @@ fn devices_lists_every_card_and_why_it_is_not_used() {
     assert!(old[0].contains("supports CUDA 11.8, and 12.0 is needed: update it"), "{old:?}");
 }
 
-#[test]
-fn the_program_computes_on_the_requested_card_or_reports_in_one_line_why_not() {
-    let Some(driver) = stand_in() else { return };
+/// A folder with a recording, `pair.npz`.
+fn recording() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let size = Size::new(16, 16);
-    let picture = ImageU8::filled(true, size, 120);
+    let picture = ImageU8::filled(true, Size::new(16, 16), 120);
     let events = (0..200_u16)
         .map(|i| Event { t_us: i64::from(i) * 10, x: i % 16, y: i / 16, polarity: i % 3 == 0 })
         .collect();
@@ -64,6 +62,30 @@ fn the_program_computes_on_the_requested_card_or_reports_in_one_line_why_not() {
         truth: None,
     };
     pair.write(&folder.path().join("pair.npz")).unwrap();
+    folder
+}
+
+#[test]
+fn a_driver_without_graphs_is_logged_once() {
+    let Some(driver) = stand_in() else { return };
+    let folder = recording();
+    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args("deblur pair.npz --out out --at 0.2,0.5,0.8 --engine cuda -v".split(' '))
+        .current_dir(folder.path())
+        .env("LD_LIBRARY_PATH", driver)
+        .env("XDG_STATE_HOME", folder.path())
+        .env("CUDA_STANDIN_GRAPHS", "0")
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    assert_eq!(log.matches("kernels are launched one by one").count(), 1, "{log}");
+}
+
+#[test]
+fn the_program_computes_on_the_requested_card_or_reports_in_one_line_why_not() {
+    let Some(driver) = stand_in() else { return };
+    let folder = recording();
     let run = |arguments: &str, cards: &str| {
         let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
             .args(["deblur", "pair.npz", "--out", "out"])

@@ -10,6 +10,7 @@ use cudarc::driver::{
     LaunchConfig, PinnedHostSlice, PushKernelArg, result,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// CUDA version that a driver has to support: the kernels' PTX is of version 8.0.
 const OLDEST_DRIVER: i32 = 12_000;
@@ -111,6 +112,8 @@ pub(super) struct Device {
     pub(super) downloads: Arc<CudaStream>,
     /// Nothing runs on them: they name the branches of a graph while it is captured.
     pub(super) branches: [Arc<CudaStream>; BRANCHES],
+    /// The log says that the driver captures no graphs.
+    refused_graphs: AtomicBool,
 }
 
 impl Device {
@@ -128,8 +131,17 @@ impl Device {
             let stream = || context.new_stream();
             let (uploads, events, work, downloads) = (stream()?, stream()?, stream()?, stream()?);
             let branches = [stream()?, stream()?, stream()?, stream()?];
-            let name = name.clone();
-            Ok(Self { name, context, module, uploads, events, work, downloads, branches })
+            Ok(Self {
+                name: name.clone(),
+                context,
+                module,
+                uploads,
+                events,
+                work,
+                downloads,
+                branches,
+                refused_graphs: AtomicBool::new(false),
+            })
         };
         let open: Result<Self, ModuleError> = open();
         open.map_err(|e| {
@@ -142,6 +154,13 @@ impl Device {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Logs the first refusal of a graph: all others have the same reason.
+    pub(super) fn without_graphs(&self, why: &str) {
+        if !self.refused_graphs.swap(true, Ordering::Relaxed) {
+            tracing::warn!("{}: kernels are launched one by one: {why}", self.name);
+        }
     }
 
     /// A driver's error as the engine's, with the card's name.

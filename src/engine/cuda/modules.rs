@@ -1,11 +1,12 @@
 //! The kernels in the forms in which a driver loads them.
 
 use super::error_text::text;
+use crate::panics::Locked;
 use cudarc::driver::{CudaContext, CudaModule, DriverError};
 use cudarc::nvrtc::Ptx;
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 /// Environment variable that names a module to load instead of the built-in one: a cubin or PTX
 /// file, to try a variant of the kernels without building the program.
@@ -64,7 +65,7 @@ pub(super) fn load(
     driver_version: i32,
 ) -> Result<Arc<CudaModule>, ModuleError> {
     let origin = (context.ordinal(), std::env::var_os(MODULE_VARIABLE));
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut loaded = LOADED.locked();
     loaded.retain(|(_, module)| module.strong_count() > 0);
     let same = loaded.iter().find(|(other, _)| *other == origin);
     if let Some(module) = same.and_then(|(_, module)| module.upgrade()) {

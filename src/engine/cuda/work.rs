@@ -56,7 +56,7 @@ impl Work {
             Err(error) => Err(text(error)),
         };
         if let Err(why) = &work.graph {
-            tracing::warn!("{}: kernels are launched one by one: {why}", device.name());
+            device.without_graphs(why);
         }
         // What a refused capture left behind is no failure of the work.
         let _ = device.context().check_err();
