@@ -52,7 +52,8 @@ pub(crate) struct Deblur {
     frames: Option<u16>,
     /// Add what the mean of N restored instants lacks of the blurry frame: a better image, for N
     /// times the computation [default: with --frames, the instants that are restored anyway].
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "9")]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
+          default_missing_value = "9")]
     #[arg(value_parser = clap::value_parser!(u16).range(5..))]
     reblur: Option<u16>,
     /// With --frames: do not make the mean of the restored images equal to the blurry frame.

@@ -48,7 +48,8 @@ pub(crate) struct Test {
     estimate_thresholds: bool,
     /// Add what the mean of N restored instants lacks of the blurry frame: a better image, for N
     /// times the computation.
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "9")]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true,
+          default_missing_value = "9")]
     #[arg(value_parser = clap::value_parser!(u16).range(5..))]
     reblur: Option<u16>,
     /// Skip recordings that training would reject: without events, with hot pixels, or with
