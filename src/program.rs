@@ -90,12 +90,20 @@ fn with_command<'a>(message: &'a str, command: &str) -> Cow<'a, str> {
     Cow::Owned(text)
 }
 
-/// Whether the text after the program's name begins with a subcommand or an option.
+/// Whether the text after the program's name begins with a subcommand or an option, and not with the
+/// rest of the name of a file or folder that contains a space.
 fn begins_command(text: &str) -> bool {
     let Some(arguments) = text.strip_prefix(' ') else { return false };
+    if arguments.starts_with("--") {
+        return true;
+    }
     let in_word = |c: char| c.is_ascii_lowercase() || c == '-';
     let word = arguments.split(|c: char| !in_word(c)).next().unwrap_or_default();
-    word.starts_with("--") || SUBCOMMANDS.contains(&word)
+    let after = arguments.strip_prefix(word).unwrap_or_default();
+    // A dot ends a sentence, or begins an extension.
+    let after = after.strip_prefix('.').unwrap_or(after);
+    let is_over = after.chars().next().is_none_or(|c| c.is_whitespace() || "`,;:)\"".contains(c));
+    is_over && SUBCOMMANDS.contains(&word)
 }
 
 /// Text as one word for a shell.
@@ -148,10 +156,15 @@ mod tests {
             of("gem-live export-weights, then"),
             "cargo run --release -- export-weights, then"
         );
+        assert_eq!(of("(see gem-live devices)"), "(see cargo run --release -- devices)");
+        assert_eq!(of("use gem-live align."), "use cargo run --release -- align.");
         for unchanged in [
             "another gem-live writes into this folder",
             "gem-live: cannot open /home/a/gem-live",
             "/opt/gem-live live is running",
+            "gem-live test.ckpt has changed",
+            "gem-live test2/a.npz: no such file",
+            "gem-live live/a.npz: no such file",
             "window with gem-live",
         ] {
             assert_eq!(of(unchanged), unchanged);

@@ -267,8 +267,10 @@ fn kind_of(device: &Path) -> Option<UsbKind> {
 fn video_node(device: &Path) -> String {
     let devices = |interface: &PathBuf| entries(&interface.join("video4linux"));
     let name = |video: PathBuf| Some(video.file_name()?.to_string_lossy().into_owned());
-    let first = entries(device).iter().flat_map(devices).find_map(name);
-    format!("dev/{}", first.as_deref().unwrap_or("video*"))
+    let names = entries(device).iter().flat_map(devices).filter_map(name).collect::<Vec<_>>();
+    // By number: `video9` before `video10`.
+    let first = names.iter().min_by_key(|name| (name.len(), *name));
+    format!("dev/{}", first.map_or("video*", String::as_str))
 }
 
 /// The entries of a folder, sorted.

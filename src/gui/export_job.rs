@@ -6,12 +6,12 @@ use super::wake::{Wake, WakeAtEnd};
 use crate::deblur::reblur;
 use crate::event::{Contrast, Thresholds};
 use crate::exposure::Exposure;
-use crate::formats::film::without_ffmpeg;
+use crate::formats::film::{FilmStopper, without_ffmpeg};
 use crate::image::{ImageF32, ImageU8};
 use crate::live::{Diagnostics, LiveFrame, MakeRestorer, Restorer};
 use crate::panics::Locked;
 use crate::sequence::export::{ExportError, Exported, Order, Phase, run};
-use crate::sequence::{FilmOrder, FilmOrderError, FilmReport, make_film};
+use crate::sequence::{FilmOrder, FilmOrderError, FilmReport, make_film_with_stopper};
 use eframe::egui;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -56,6 +56,8 @@ struct State {
     progress: Mutex<ExportProgress>,
     /// Set to stop the export.
     stop: AtomicBool,
+    /// Stops its film, also while it waits for ffmpeg.
+    film: FilmStopper,
     wake: Wake,
 }
 
@@ -109,7 +111,7 @@ impl ExportJob {
         work: impl FnOnce(&State) -> ExportResult + Send + 'static,
     ) -> std::io::Result<Self> {
         let (progress, stop) = (Mutex::new(progress), AtomicBool::new(false));
-        let state = Arc::new(State { progress, stop, wake });
+        let state = Arc::new(State { progress, stop, film: FilmStopper::default(), wake });
         let shared = state.clone();
         let work = move || {
             let _wake = WakeAtEnd(shared.wake.clone());
@@ -126,6 +128,7 @@ impl ExportJob {
     /// Asks the export to stop.
     pub(super) fn stop(&self) {
         self.state.stop.store(true, Ordering::Relaxed);
+        self.state.film.stop();
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -148,8 +151,9 @@ fn film(
 ) -> Result<FilmReport, FilmOrderError> {
     order.path = without_ffmpeg(&order.path);
     let mut restorer = restorer(&Diagnostics::default()).map_err(FilmOrderError::Nothing)?;
-    make_film(
+    make_film_with_stopper(
         &order,
+        state.film.clone(),
         |exposure, instants, thresholds| restore(restorer.as_mut(), exposure, instants, thresholds),
         |step| {
             let (done, total) = (step.done, step.total);
@@ -195,8 +199,9 @@ mod tests {
     use crate::image::Size;
     use crate::live::{Compute, Sparse};
     use crate::network::Weights;
-    use crate::sequence::Pair;
+    use crate::sequence::{Pair, make_film};
     use std::path::Path;
+    use std::time::Duration;
 
     /// Frames with texture, of which only one corner has events.
     fn record(folder: &Path, number: i64) {
@@ -220,6 +225,21 @@ mod tests {
             truth: None,
         };
         pair.write(&folder.join(format!("corner_{number:05}.npz"))).unwrap();
+    }
+
+    #[test]
+    fn an_export_that_waits_for_ffmpeg_is_stopped() {
+        let start = ExportProgress { verb: "", unit: "", done: 0, total: 0 };
+        let job = ExportJob::start(start, Arc::new(|| ()), |state| {
+            // As if ffmpeg took no more pictures.
+            while !state.film.is_stopped() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            ExportResult::Film(Err(FilmOrderError::Stopped))
+        });
+        let job = job.unwrap();
+        job.stop();
+        assert!(matches!(job.join(), Ok(ExportResult::Film(Err(FilmOrderError::Stopped)))));
     }
 
     #[test]
@@ -247,7 +267,8 @@ mod tests {
             let restorer = restoring_films(Some(compute), None)(Box::new(move || Ok(weights())));
             let progress = ExportProgress { verb: "", unit: "", done: 0, total: 0 };
             let (progress, stop) = (Mutex::new(progress), AtomicBool::new(false));
-            let state = State { progress, stop, wake: Arc::new(|| ()) };
+            let stopper = FilmStopper::default();
+            let state = State { progress, stop, film: stopper, wake: Arc::new(|| ()) };
             let window = film(order("window"), restorer, &state).unwrap();
 
             let engine = CpuEngine::new(&weights(), 2).unwrap();

@@ -4,7 +4,7 @@ use super::{Blur, FileThresholds, Pair, ReadOptions, find_npz_files};
 use crate::deblur::even_instants;
 use crate::event::Thresholds;
 use crate::exposure::Exposure;
-use crate::formats::film::{FilmError, FilmSummary, FilmWriter, Layout};
+use crate::formats::film::{FilmError, FilmStopper, FilmSummary, FilmWriter, Layout};
 use crate::image::ImageU8;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -53,13 +53,22 @@ pub struct FilmReport {
 pub enum FilmOrderError {
     /// The film cannot be written.
     #[error(transparent)]
-    Film(#[from] FilmError),
+    Film(FilmError),
     /// No exposure could be restored.
     #[error("no film was made: {0}")]
     Nothing(String),
     /// Stopped on request; nothing remains.
     #[error("stopped")]
     Stopped,
+}
+
+impl From<FilmError> for FilmOrderError {
+    fn from(error: FilmError) -> Self {
+        match error {
+            FilmError::Stopped(_) => Self::Stopped,
+            other => Self::Film(other),
+        }
+    }
 }
 
 /// Restores recordings and writes a film of them. `restore` returns one picture per instant; `step`
@@ -107,10 +116,25 @@ pub enum FilmOrderError {
 /// The film cannot be written, no exposure could be restored, or `step` has stopped the work.
 pub fn make_film(
     order: &FilmOrder,
+    restore: impl FnMut(&Exposure, &[f64], Thresholds) -> Result<Vec<ImageU8>, String>,
+    step: impl FnMut(FilmStep<'_>) -> ControlFlow<()>,
+) -> Result<FilmReport, FilmOrderError> {
+    make_film_with_stopper(order, FilmStopper::default(), restore, step)
+}
+
+/// Like [`make_film`]; another thread can stop the work with `stopper`, also while it waits for an
+/// ffmpeg that hangs.
+///
+/// # Errors
+/// Like [`make_film`]; [`FilmOrderError::Stopped`] if it was stopped.
+pub fn make_film_with_stopper(
+    order: &FilmOrder,
+    stopper: FilmStopper,
     mut restore: impl FnMut(&Exposure, &[f64], Thresholds) -> Result<Vec<ImageU8>, String>,
     mut step: impl FnMut(FilmStep<'_>) -> ControlFlow<()>,
 ) -> Result<FilmReport, FilmOrderError> {
-    let mut film = FilmWriter::create(&order.path, order.layout, order.rate_hz)?;
+    let film = FilmWriter::create(&order.path, order.layout, order.rate_hz)?;
+    let mut film = film.with_stopper(stopper);
     let instants = even_instants(order.instants.max(1));
     let mut thresholds = FileThresholds::new(order.thresholds);
     let (mut files, mut skipped) = (Vec::new(), Vec::new());
@@ -270,6 +294,20 @@ mod tests {
             |_| ControlFlow::Break(()),
         );
         assert!(matches!(stopped, Err(FilmOrderError::Stopped)));
+        let (stopper, mut restored) = (FilmStopper::default(), 0);
+        let stopped = make_film_with_stopper(
+            &order,
+            stopper.clone(),
+            |exposure, instants, _| {
+                restored += 1;
+                // As another thread does.
+                stopper.stop();
+                Ok(brighter(exposure, instants))
+            },
+            |_| ControlFlow::Continue(()),
+        );
+        assert!(matches!(stopped, Err(FilmOrderError::Stopped)), "{stopped:?}");
+        assert_eq!(restored, 1, "nothing is restored after it was stopped");
         let failed = make_film(&order, |_, _, _| Err("no".into()), |_| ControlFlow::Continue(()));
         let why = failed.unwrap_err().to_string();
         assert!(why.contains("desk_00000.npz: no"), "{why}");

@@ -34,7 +34,9 @@ pub use discover::{
 };
 pub use encode::{EVENT_BYTES, PairRef};
 pub use file_thresholds::FileThresholds;
-pub use films::{FilmOrder, FilmOrderError, FilmReport, FilmStep, make_film};
+pub use films::{
+    FilmOrder, FilmOrderError, FilmReport, FilmStep, make_film, make_film_with_stopper,
+};
 pub use header::PairHeader;
 pub use manifest::{
     FORMAT, LISTED_FILES, LISTED_GAPS, LossCount, MANIFEST, Manifest, ManifestError, Progress,

@@ -253,7 +253,8 @@ fn devices_that_cannot_be_used_are_explained() {
     assert!(listed.iter().all(|l| l.problem.as_ref().unwrap().contains("group video")));
     fake.world().present = false;
     assert_eq!(v4l2.list().unwrap(), []);
-    assert!(failure().contains("/dev/video4"), "{}", failure());
+    let why = failure();
+    assert!(why.contains("/dev/video4") && why.ends_with("plug it in again"), "{why}");
     assert_eq!(fake.world().open, 0, "nothing was left open");
 }
 

@@ -163,6 +163,8 @@ fn a_webcam_needs_its_video_device_and_not_its_usb_node() {
     assert!(missing[0].contains("dev/video*") && missing[0].contains("modprobe uvcvideo"));
     let video = "sys/bus/usb/devices/1-4/1-4:1.0/video4linux/video2/name";
     write_file(folder.path(), video, "Webcam");
+    // The second one of the same camera, which sends no images.
+    write_file(folder.path(), &video.replace("video2", "video10"), "Webcam");
     assert_eq!(host.missing(), Vec::<String>::new());
 }
 

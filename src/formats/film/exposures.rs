@@ -2,6 +2,7 @@
 
 use super::error::FilmError;
 use super::layout::{Layout, compose, wipe_at};
+use super::stopper::FilmStopper;
 use super::writer::{Film, FilmSummary};
 use crate::exposure::Exposure;
 use crate::image::ImageU8;
@@ -24,6 +25,11 @@ impl FilmWriter {
     /// As [`Film::create`].
     pub fn create(path: &Path, layout: Layout, rate_hz: f64) -> Result<Self, FilmError> {
         Ok(Self { film: Film::create(path, rate_hz)?, layout, last_us: None })
+    }
+
+    /// Lets another thread stop the film.
+    pub fn with_stopper(self, stopper: FilmStopper) -> Self {
+        Self { film: self.film.with_stopper(stopper), ..self }
     }
 
     /// Whether this exposure is the one that the film ends with. Neighbouring recordings can share

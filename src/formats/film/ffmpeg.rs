@@ -84,6 +84,9 @@ impl Encoder {
     fn run(path: &Path, mut command: Command, stopper: &FilmStopper) -> Result<Self, FilmError> {
         let missing = |cause| FilmError::Missing { path: path.to_owned(), cause };
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+        // Ctrl-C in a terminal must not end it: the film is completed then.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn().map_err(missing)?;
         let gone = || missing(std::io::ErrorKind::BrokenPipe.into());
         let input = Some(child.stdin.take().ok_or_else(gone)?);
@@ -172,6 +175,18 @@ mod tests {
         let mut command = Command::new("sleep");
         command.arg("1000");
         Encoder::run(Path::new("film.mp4"), command, stopper).unwrap()
+    }
+
+    /// A terminal signals all processes of its foreground group.
+    #[test]
+    fn an_encoder_is_no_part_of_the_groups_that_a_terminal_signals() {
+        let stopper = FilmStopper::default();
+        let _encoder = hanging(&stopper);
+        let process = stopper.process_id().unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        // After the name in brackets: state, parent, group.
+        let (_, after) = stat.rsplit_once(')').unwrap();
+        assert_eq!(after.split_whitespace().nth(2), Some(process.to_string().as_str()), "{stat}");
     }
 
     #[test]

@@ -156,7 +156,9 @@ fn a_recording_without_a_usable_frame_is_reported() {
     let lost = DropSnapshot { cause: DropCause::Malformed, unit: DropUnit::Frames, count: 164 };
     let script = Script { recording: true, silent: true, lost: vec![lost], ..Script::default() };
     let mut w = opened_at(window(&script), 1240.0, 540.0);
-    until(&mut w, "the reason", |w| w.panels.placeholder.fault().is_some());
+    // The source reports its drops at intervals.
+    let reason = |w: &Window| w.panels.placeholder.fault().is_some_and(|why| why.contains("164"));
+    until(&mut w, "the reason", reason);
     w.run_steps(2);
     assert!(shows(&w, "without a usable frame: dropped: 164 frames (malformed)"));
     click(&mut w, "Choose another source");

@@ -33,6 +33,9 @@ fn options_without_effect_are_rejected() {
     let edi = "deblur a.npz --out o --method edi";
     rejected(&format!("{edi} --weights w --device 1"), "--weights, --gpu have no effect");
     rejected(&format!("{edi} --engine cpu"), "--engine has no effect with --method edi");
+    // A file after an option whose value may be left out is a file.
+    rejected("deblur --reblur a.npz --out o --method edi", "--reblur has no effect");
+    rejected("deblur a.npz --out o --reblur=4", "4 is not in 5..");
     rejected("deblur a.npz --out o --engine cpu --device 0", "--gpu has no effect");
     let counts = "--thresholds has no effect with weights that read counts";
     rejected("train --recordings d --out o --thresholds 0.2", counts);

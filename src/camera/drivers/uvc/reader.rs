@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 const QUEUE: usize = 3;
 /// Timeout for opening a camera.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Message for a camera that is not open by then.
+const UNRESPONSIVE: &str =
+    "it does not respond: close other programs that use it, or unplug it and plug it in again";
 /// Timeout for setting a control: the camera answers between two images. Shorter than the time
 /// after which the watchdog abandons the caller.
 const SET_TIMEOUT: Duration = Duration::from_secs(1);
@@ -126,7 +129,7 @@ impl Reader {
         // Not joined: it may hang in the system, and it holds none of our resources.
         let thread = std::thread::Builder::new().name("webcam".into());
         thread.spawn(work).map_err(|e| format!("cannot start the webcam thread: {e}"))?;
-        let opened = opened.recv_timeout(OPEN_TIMEOUT).map_err(|_| "it does not respond")??;
+        let opened = opened.recv_timeout(OPEN_TIMEOUT).map_err(|_| UNRESPONSIVE)??;
         Ok(Self { opened, controls, shots, requests, stop })
     }
 

@@ -70,6 +70,11 @@ impl V4l2 {
     }
 }
 
+/// Message for a device that is in use.
+const BUSY: &str = "another program uses it: close that program";
+/// What to do about a device that fails.
+const REPLUG: &str = "unplug it and plug it in again";
+
 /// Message for a device that this user may not open.
 fn forbidden(index: u32) -> String {
     format!(
@@ -86,9 +91,11 @@ impl Webcams for V4l2 {
     fn open(&self, index: u32, wanted: Option<Mode>) -> Result<Box<dyn Webcam>, String> {
         let node = self.nodes.open(index).map_err(|e| match e.kind() {
             io::ErrorKind::PermissionDenied => forbidden(index),
-            _ => format!("/dev/video{index}: {e}"),
+            io::ErrorKind::ResourceBusy => BUSY.to_owned(),
+            _ => format!("/dev/video{index} cannot be opened ({e}): {REPLUG}"),
         })?;
-        let capability = capability(node.as_ref()).map_err(|e| e.to_string())?;
+        let capability = capability(node.as_ref())
+            .map_err(|e| format!("/dev/video{index} does not answer ({e}): {REPLUG}"))?;
         if !captures(&capability) {
             return Err("it captures no images".into());
         }
@@ -103,7 +110,7 @@ impl Webcams for V4l2 {
         };
         let (format, mode) = modes::select(node.as_ref(), driver_mode)?;
         let stream = Stream::start(node).map_err(|e| match e.kind() {
-            io::ErrorKind::ResourceBusy => "another program uses it: close that program".to_owned(),
+            io::ErrorKind::ResourceBusy => BUSY.to_owned(),
             _ => format!("its stream cannot be started ({e}): use a USB port of its own"),
         })?;
         let mark = match (stream.has_timestamps(), stream.marks_start()) {

@@ -5,6 +5,7 @@ use super::abi::{
     Request, StreamParameters, UYVY, YUYV,
 };
 use super::node::{VideoNode, call};
+use super::{BUSY, REPLUG};
 use crate::camera::drivers::uvc::webcam::{Coding, Mode};
 use crate::image::Size;
 use bytemuck::Zeroable;
@@ -154,8 +155,8 @@ pub(super) fn select(
         ..Zeroable::zeroed()
     };
     call(node, Request::SetFormat, &mut format).map_err(|e| match e.kind() {
-        io::ErrorKind::ResourceBusy => "another program uses it: close that program".to_owned(),
-        _ => format!("its format cannot be set: {e}"),
+        io::ErrorKind::ResourceBusy => BUSY.to_owned(),
+        _ => format!("its format cannot be set ({e}): {REPLUG}"),
     })?;
     let coding = coding(format.pixelformat).ok_or("it sends images in an unsupported format")?;
     let mut rate = driver_mode.mode.rate_hz;
