@@ -157,8 +157,8 @@ fn a_recording_without_a_usable_frame_is_reported() {
     let script = Script { recording: true, silent: true, lost: vec![lost], ..Script::default() };
     let mut w = opened_at(window(&script), 1240.0, 540.0);
     // The source reports its drops at intervals.
-    let reason = |w: &Window| w.panels.placeholder.fault().is_some_and(|why| why.contains("164"));
-    until(&mut w, "the reason", reason);
+    let fault = |w: &crate::gui::app::App| w.panels.placeholder.fault();
+    until(&mut w, "the reason", |w| fault(w).is_some_and(|why| why.contains("164 frames")));
     w.run_steps(2);
     assert!(shows(&w, "without a usable frame: dropped: 164 frames (malformed)"));
     click(&mut w, "Choose another source");
