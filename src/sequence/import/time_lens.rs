@@ -6,7 +6,7 @@
 
 use super::error::ImportError;
 use super::folder::times_file;
-use super::npz_events::{NpzEvents, npz_files};
+use super::npz_events::{NpzEvents, Polarities, npz_files};
 use super::options::{ImportOptions, TimeUnit};
 use super::picture_sequence::{Parts, PictureSequence};
 use super::text_times;
@@ -69,7 +69,7 @@ pub(crate) fn read_events(
     sensor: Size,
     options: &ImportOptions,
 ) -> Result<(Vec<Event>, usize, Option<String>), ImportError> {
-    let (mut files, mut count) = (Vec::new(), 0);
+    let (mut files, mut count, mut polarities) = (Vec::new(), 0, Polarities::default());
     for file in npz_files(folder)? {
         let read = NpzEvents::read(&file)?;
         count += read.count();
@@ -77,6 +77,7 @@ pub(crate) fn read_events(
             let what = format!("more than {MAX_SEQUENCE_EVENTS} events: split the sequence");
             return Err(ImportError::content(folder, what));
         }
+        polarities.add(read.polarities());
         files.push(read);
     }
     let reach = files
@@ -90,7 +91,7 @@ pub(crate) fn read_events(
     let unit = options.event_unit.unwrap_or(TimeUnit::Microseconds);
     let (mut events, mut unreadable) = (Vec::new(), 0);
     for file in files {
-        unreadable += file.append(per_pixel, unit, &mut events);
+        unreadable += file.append(per_pixel, unit, |p| polarities.read(p), &mut events);
     }
     let note = fine.then(|| {
         let [x, y] = reach;
