@@ -7,6 +7,7 @@
 )]
 
 mod other_formats;
+mod pictures;
 mod refused;
 
 use gem_live::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, FrameTiming, Packet};

@@ -107,9 +107,16 @@ impl HighRev {
                 skipped.push(format!("{stem}: fewer than two files of events"));
                 continue;
             };
+            let read = events.iter().take(events.len() - 1).map(|file| NpzEvents::read(file));
+            let read: Vec<NpzEvents> = match read.collect::<Result<_, _>>() {
+                Ok(read) => read,
+                Err(error) => {
+                    skipped.push(format!("{stem}: {error}"));
+                    continue;
+                }
+            };
             let mut first = Vec::new();
-            for file in events.iter().take(events.len() - 1) {
-                let read = NpzEvents::read(file)?.swapped();
+            for read in read.into_iter().map(NpzEvents::swapped) {
                 polarities.add(read.polarities());
                 // Here only their times and places count.
                 read.append(1.0, unit, |_| Some(true), &mut first);
@@ -119,8 +126,10 @@ impl HighRev {
                 skipped.push(format!("{stem}: its exposure has no events"));
                 continue;
             };
-            if sensor.is_none() {
-                let size = read_picture(&picture)?.size();
+            if sensor.is_none()
+                && let Ok(readable) = read_picture(&picture)
+            {
+                let size = readable.size();
                 sensor = Some(sensor_of(path, size, None, &first, options, &mut remarks)?);
             }
             let offset = options.event_offset_us;
@@ -133,7 +142,7 @@ impl HighRev {
             ));
         }
         let Some(sensor) = sensor else {
-            let what = format!("sequence {sequence} has no picture with events");
+            let what = format!("sequence {sequence} has no readable picture with events");
             return Err(ImportError::content(path, what));
         };
         let (infos, mut files): (Vec<FrameInfo>, Vec<Option<Frame>>) =

@@ -6,9 +6,7 @@ use super::options::ImportOptions;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use super::text_times::FrameTime;
 use crate::event::Event;
-use crate::formats::pictures::{
-    SampleBits, largest_of_16_bits, read_picture, read_picture_of_bits,
-};
+use crate::formats::pictures::{SampleBits, first_size, largest_of_16_bits, read_picture_of_bits};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 use std::collections::HashMap;
@@ -88,14 +86,12 @@ impl PictureSequence {
             }
         }
         let frames = ordered(frames, &mut skipped);
-        let first = timed.first().map(|(file, _)| file);
-        let picture = first.map(|file| read_picture(file)).transpose()?.map(|p| p.size());
-        let picture = picture.unwrap_or(Size::new(0, 0));
+        let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
+        let picture = first_size(&files)?.unwrap_or(Size::new(0, 0));
         let sensor = sensor_of(&path, picture, sensor, &events, options, &mut remarks)?;
         let store = EventStore::new(events, sensor, options).unreadable(unreadable);
         remarks.extend(store.repaired("events"));
-        let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
-        let bits = used_bits(&files, &mut remarks);
+        let bits = used_bits(&files, sharp.as_deref(), &mut remarks);
         let files = frames.iter().filter_map(|(_, at)| files.get(*at).cloned()).collect();
         let frames = frames.into_iter().map(|(frame, _)| frame).collect();
         Ok(Self { format, files, sharp, frames, store, sensor, bits, remarks, skipped, path })
@@ -142,15 +138,25 @@ fn matched(
 }
 
 /// Number of pictures that are looked at to find how many bits they use.
-const EXAMINED: usize = 8;
+const EXAMINED: usize = 64;
 
-/// How many bits pictures of 16 bits use, by some of them.
-fn used_bits(files: &[PathBuf], remarks: &mut Vec<String>) -> SampleBits {
-    // Pictures that cannot be read are reported where they are used.
-    let largest = |file: &PathBuf| largest_of_16_bits(file).ok().flatten();
-    let Some(first) = files.first().and_then(largest) else { return SampleBits::ALL };
-    let others = files.iter().step_by(files.len().div_ceil(EXAMINED)).skip(1).filter_map(largest);
-    let largest = others.fold(first, u16::max);
+/// How many bits pictures of 16 bits use, by some of them and of the sharp ones.
+fn used_bits(files: &[PathBuf], sharp: Option<&Path>, remarks: &mut Vec<String>) -> SampleBits {
+    let mut largest: Option<u16> = None;
+    for file in files.iter().step_by(files.len().div_ceil(EXAMINED).max(1)) {
+        match largest_of_16_bits(file) {
+            // Usually then all of them have eight.
+            Ok(None) if largest.is_none() => return SampleBits::ALL,
+            Ok(found) => largest = largest.max(found),
+            // Pictures that cannot be read are reported where they are used.
+            Err(_) => continue,
+        }
+        // They have no motion that blurs their brightest points.
+        if let Some((folder, name)) = sharp.zip(file.file_name()) {
+            largest = largest.max(largest_of_16_bits(&folder.join(name)).ok().flatten());
+        }
+    }
+    let Some(largest) = largest else { return SampleBits::ALL };
     let bits = SampleBits::of(largest);
     remarks.push(format!(
         "pictures of 16 bits with samples up to {largest}: {} bits are taken as the range",

@@ -12,7 +12,7 @@ use super::picture_sequence::{Parts, PictureSequence};
 use super::text_times;
 use crate::event::Event;
 use crate::formats::limits::MAX_SEQUENCE_EVENTS;
-use crate::formats::pictures::{pictures, read_picture};
+use crate::formats::pictures::{first_size, pictures};
 use crate::image::Size;
 use std::path::{Path, PathBuf};
 
@@ -39,8 +39,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
     let (images, events) = folders(path).ok_or_else(missing)?;
     let pictures = pictures(&images)?;
     let (times, remark) = text_times::read(&times_file(path, &images)?, options)?;
-    let first = pictures.first().map(|file| read_picture(file)).transpose()?;
-    let size = first.map_or(Size::new(1, 1), |p| p.size());
+    let size = first_size(&pictures)?.unwrap_or(Size::new(1, 1));
     let (events, unreadable, note) = read_events(&events, options.sensor.unwrap_or(size), options)?;
     if events.is_empty() {
         return Err(ImportError::content(path, "the sequence has no events"));
