@@ -6,6 +6,7 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+mod clocks;
 mod other_formats;
 mod pictures;
 mod refused;

@@ -1,5 +1,6 @@
 //! Pictures in files with their times, and all events in memory.
 
+use super::epochs;
 use super::error::ImportError;
 use super::event_store::{EventStore, extent};
 use super::options::ImportOptions;
@@ -48,10 +49,19 @@ impl PictureSequence {
     /// # Errors
     /// The parts do not belong together, or the exposure is unknown.
     pub(super) fn new(parts: Parts, options: &ImportOptions) -> Result<Self, ImportError> {
-        let Parts { path, format, pictures, sharp, times, events, unreadable, sensor, .. } = parts;
-        let mut remarks = parts.remarks;
+        let Parts { path, format, pictures, sharp, times, unreadable, sensor, .. } = parts;
+        let (mut events, mut remarks) = (parts.events, parts.remarks);
         let mut skipped = Vec::new();
-        let timed = matched(&path, pictures, times, &mut skipped)?;
+        let mut timed = matched(&path, pictures, times, &mut skipped)?;
+        let begins = epochs::join(&mut timed, &mut events, options.event_offset_us)
+            .map_err(|why| ImportError::content(&path, why))?;
+        if !begins.is_empty() {
+            remarks.push(format!(
+                "the clock was set back {} times: the times from there on are moved behind those \
+                 before",
+                begins.len()
+            ));
+        }
         let falls = timed
             .iter()
             .zip(timed.iter().skip(1))
@@ -65,7 +75,13 @@ impl PictureSequence {
         }
         let stamps: Vec<i64> = timed.iter().map(|(_, time)| time.stamp_us).collect();
         let known = timed.iter().all(|(_, t)| t.end_us.is_some() || t.exposure_us.is_some());
-        let stated = if known { Vec::new() } else { options.exposures(&path, &stamps)? };
+        let (mut stated, mut from) = (Vec::new(), 0);
+        // Exposures without a gap reach to the neighbours of the same epoch.
+        for until in begins.iter().copied().chain([stamps.len()]).filter(|_| !known) {
+            let epoch = stamps.get(from..until).unwrap_or_default();
+            stated.extend(options.exposures(&path, epoch)?);
+            from = until;
+        }
         if timed.iter().all(|(_, t)| t.end_us.is_none()) {
             remarks.push(format!(
                 "timestamps of frames are the {} of exposures",
@@ -85,7 +101,7 @@ impl PictureSequence {
                 None => skipped.push(format!("{name}: the first or last frame has no exposure")),
             }
         }
-        let frames = ordered(frames, &mut skipped);
+        let frames = epochs::paired(&ordered(frames, &mut skipped), &begins, &mut skipped);
         let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
         let picture = first_size(&files)?.unwrap_or(Size::new(0, 0));
         let sensor = sensor_of(&path, picture, sensor, &events, options, &mut remarks)?;
