@@ -39,6 +39,7 @@ fn highrev_equals_ms_rbd() {
     }
     let printed = run(&["import", "val", "--out", "set"], here).unwrap();
     same(&imported(&here.join("set")), &wanted, "HighREV");
+    restored_alike(here, "set", &wanted);
     assert!(printed.contains("x and y of events are exchanged"), "{printed}");
     assert!(here.join("set/test/desk_00001.npz").exists());
 }
@@ -65,6 +66,7 @@ fn time_lens_datasets_equal_ms_rbd() {
         let printed =
             run(&["import", name, "--out", &set, "--exposure-us", "12000"], here).unwrap();
         same(&imported(&here.join(&set)), &blurry(&wanted), name);
+        restored_alike(here, &set, &blurry(&wanted));
         assert_eq!(printed.contains("32nds of a pixel"), steps == 32, "{printed}");
         // Averaged, as `synth real-events` does: one pair of twice two frames.
         let average = ["--average", "2", "--truths", "2"];
@@ -122,6 +124,7 @@ fn tools_hdf5_bags_and_mcap_equal_ms_rbd() {
         let path = made.join(file).display().to_string();
         let printed = run(&["import", &path, "--out", file], here).unwrap();
         same(&imported(&here.join(file)), wanted, file);
+        restored_alike(here, file, wanted);
         assert!(printed.contains(remark), "{file}: {printed}");
         // Cut off in the middle: an error or what is left, never a panic or a wrong result.
         let bytes = std::fs::read(&path).unwrap();
