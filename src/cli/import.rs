@@ -2,6 +2,7 @@
 
 use super::common::without_effect;
 use super::failure::Failure;
+use super::interrupt::Finishing;
 use super::synth::target::{Folder, named, size};
 use gem_live::datagen::dataset_writer::{DatasetWriter, SetError, Summary};
 use gem_live::datagen::hs_ergb::{Recipe, Sequence};
@@ -29,7 +30,8 @@ Examples:
 ///
 /// A source is a file or folder of a format that is read, or a folder of such; docs/IMPORTING.md
 /// has the formats. Consecutive frames become pairs, every frame once. What a format leaves open is
-/// stated by the options below; what was guessed is shown. Run the same command again to resume.
+/// stated by the options below; what was guessed is shown. Ctrl-C finishes the present pair; run
+/// the same command again to resume.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Import {
@@ -155,6 +157,9 @@ struct Run<'a> {
     /// Of the first recording; a dataset has one.
     scale_factor: Option<f64>,
     bar: ProgressBar,
+    finishing: Finishing,
+    /// The user has asked the command to end before all was imported.
+    stopped: bool,
 }
 
 impl Import {
@@ -176,19 +181,39 @@ impl Import {
         // Hidden where stderr is no terminal.
         let bar = ProgressBar::new(0).with_style(style);
         let set = DatasetWriter::open(&self.out, self.settings(&sources))?;
-        let mut run = Run { import: self, options: self.options(), set, scale_factor: None, bar };
+        let mut run = Run {
+            import: self,
+            options: self.options(),
+            set,
+            scale_factor: None,
+            bar,
+            finishing: Finishing::new(),
+            stopped: false,
+        };
         let names = named(&sources.iter().map(|s| PathBuf::from(&s.name)).collect::<Vec<_>>());
         for (source, name) in sources.iter().zip(&names) {
+            if run.stops() {
+                break;
+            }
             if let Err(error) = run.source(source, name) {
                 run.bar.finish_and_clear();
-                run.set.abandon()?;
+                run.set.abandon();
                 return Err(error);
             }
         }
         run.bar.finish_and_clear();
+        if run.stopped {
+            let summary = run.set.abandon();
+            self.print(&summary);
+            if summary.recordings == 0 {
+                return Err("interrupted: nothing was imported".into());
+            }
+            eprintln!("gem-live: interrupted: run the same command again to resume");
+            return Ok(ExitCode::SUCCESS);
+        }
         let Some(scale_factor) = run.scale_factor else {
             // Without a pair there is no dataset; a next run begins anew.
-            let skipped = run.set.abandon()?;
+            let skipped = run.set.abandon().skipped;
             let mut why = skipped.iter().take(IN_ERROR).cloned().collect::<Vec<_>>().join("; ");
             if skipped.len() > IN_ERROR {
                 why += &format!("; and {} more", skipped.len() - IN_ERROR);
@@ -196,7 +221,17 @@ impl Import {
             return Err(format!("nothing was imported: {why}").into());
         };
         let summary = run.set.finish(scale_factor)?;
-        self.report(&summary);
+        self.print(&summary);
+        if summary.skipped.len() > PRINTED {
+            let manifest = self.out.join(DATASET_MANIFEST);
+            eprintln!("gem-live: {} lists all that was skipped", manifest.display());
+        }
+        let config = if matches!(self.into, Folder::Train) { "train.yaml" } else { "test.yaml" };
+        println!(
+            "evaluate with: {} test --config {}",
+            gem_live::program::command(),
+            self.out.join(config).display()
+        );
         Ok(ExitCode::SUCCESS)
     }
 
@@ -233,31 +268,29 @@ impl Import {
         })
     }
 
-    fn report(&self, summary: &Summary) {
+    fn print(&self, summary: &Summary) {
         let Summary { recordings, earlier, skipped, .. } = summary;
         for line in skipped.iter().take(PRINTED) {
             eprintln!("gem-live: skipped {line}");
         }
         if skipped.len() > PRINTED {
-            let manifest = self.out.join(DATASET_MANIFEST);
-            let more = skipped.len() - PRINTED;
-            eprintln!("gem-live: skipped {more} more, which {} lists", manifest.display());
+            eprintln!("gem-live: skipped {} more", skipped.len() - PRINTED);
         }
         println!(
             "{recordings} pairs in {} ({earlier} from earlier runs), {} parts skipped",
             self.out.display(),
             skipped.len()
         );
-        let config = if matches!(self.into, Folder::Train) { "train.yaml" } else { "test.yaml" };
-        println!(
-            "evaluate with: {} test --config {}",
-            gem_live::program::command(),
-            self.out.join(config).display()
-        );
     }
 }
 
 impl Run<'_> {
+    /// Whether to end before the next file.
+    fn stops(&mut self) -> bool {
+        self.stopped |= self.finishing.requested();
+        self.stopped
+    }
+
     /// Imports one recording. What cannot be used is added to the summary. An error ends the run:
     /// an exposure time is unknown, or the output cannot be written.
     fn source(&mut self, source: &ForeignSource, name: &str) -> Result<(), Failure> {
@@ -333,6 +366,9 @@ impl Run<'_> {
         self.bar.set_message(path.to_owned());
         let (mut made, mut earlier) = (0, 0);
         for number in 0..count {
+            if self.stops() {
+                break;
+            }
             self.bar.inc(1);
             let file = format!("{stem}_{number:05}.npz");
             if self.set.has(&file) && self.scale_factor.is_some() {

@@ -167,21 +167,21 @@ impl DatasetWriter {
         self.skipped.locked().push(what);
     }
 
-    /// Ends without a dataset. If there is no recording, the journal is removed, so that the next run
-    /// may have other settings; otherwise the next run resumes. Returns the inputs that could not be
-    /// used.
-    ///
-    /// # Errors
-    /// The journal cannot be removed.
-    pub fn abandon(self) -> Result<Vec<String>, SetError> {
+    /// Ends before the dataset is complete: the next run with the same settings resumes. Of a dataset
+    /// without a recording nothing remains, so that the next run may have other settings.
+    pub fn abandon(self) -> Summary {
         let (_, made) = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if made.is_empty() && self.earlier.is_empty() {
-            let path = self.folder.join(JOURNAL);
-            std::fs::remove_file(&path).map_err(|cause| SetError::Io { path, cause })?;
-        }
         let mut skipped = self.skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
         skipped.sort();
-        Ok(skipped)
+        let earlier = self.earlier.len();
+        let mut recordings = self.earlier;
+        recordings.extend(made);
+        if recordings.is_empty() {
+            // Its file would keep the folder.
+            drop(self.lock);
+            remove_empty(&self.folder);
+        }
+        Summary { recordings: recordings.len(), test: tests_in(&recordings), earlier, skipped }
     }
 
     /// Writes the manifest and the YAML files, which completes the dataset. Of a dataset without a
@@ -196,9 +196,8 @@ impl DatasetWriter {
         let earlier = self.earlier.len();
         let mut recordings = self.earlier;
         recordings.extend(made);
-        let test = recordings.keys().filter(|file| file.starts_with("test/")).count();
-        let summary =
-            Summary { recordings: recordings.len(), test, earlier, skipped: skipped.clone() };
+        let (count, test) = (recordings.len(), tests_in(&recordings));
+        let summary = Summary { recordings: count, test, earlier, skipped: skipped.clone() };
         if recordings.is_empty() {
             // Its file would keep the folder.
             drop(self.lock);
@@ -224,6 +223,11 @@ impl DatasetWriter {
         std::fs::remove_file(&journal).map_err(|cause| SetError::Io { path: journal, cause })?;
         Ok(summary)
     }
+}
+
+/// Number of recordings for testing.
+fn tests_in(recordings: &BTreeMap<String, Entry>) -> usize {
+    recordings.keys().filter(|file| file.starts_with("test/")).count()
 }
 
 /// Removes the beginning of a dataset without a recording, so that it does not stand in the way of
@@ -315,6 +319,8 @@ mod tests {
         let error = open().err().unwrap().to_string();
         assert!(error.contains("another gem-live writes into this folder"), "{error}");
         assert_eq!(first.finish(1.0).unwrap().recordings, 0);
+        assert!(!set.exists());
+        assert_eq!(open().unwrap().abandon().recordings, 0);
         assert!(!set.exists());
         drop(open().unwrap());
         assert!(open().is_ok());

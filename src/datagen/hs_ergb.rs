@@ -9,7 +9,7 @@
 use crate::event::Event;
 use crate::formats::input;
 use crate::formats::limits::{MAX_SEQUENCE_FRAMES, MAX_TIME_US};
-use crate::formats::pictures::{PictureError, pictures, read_picture};
+use crate::formats::pictures::{PictureError, first_size, pictures, read_picture};
 use crate::image::{ImageU8, Size};
 use crate::sequence::Entry;
 use crate::sequence::import::{
@@ -93,7 +93,7 @@ impl Sequence {
         let unit_us = options.frame_unit.map_or(1.0, |unit| unit.in_us());
         let times = times.iter().map(|t| t * unit_us);
         // Not a number is beyond any limit, too.
-        let times = times.map(|t| (t.abs() <= MAX_TIME_US as f64).then_some(t as i64));
+        let times = times.map(|t| (t.abs() <= MAX_TIME_US as f64).then_some(t.round() as i64));
         let times_us: Option<Vec<i64>> = times.collect();
         let times_us = times_us
             .ok_or_else(|| invalid("timestamp.txt contains a time that no clock has".into()))?;
@@ -104,14 +104,12 @@ impl Sequence {
         if times_us.windows(2).any(|w| w[0] >= w[1]) {
             return Err(invalid("the times in timestamp.txt do not increase".into()));
         }
-        let first = pictures.first().map(|file| read_picture(file)).transpose()?;
-        let size = first.map_or(Size::new(1, 1), |p| p.size());
+        let size = first_size(&pictures)?.unwrap_or(Size::new(1, 1));
         let (mut all, ..) = read_time_lens_events(&events, size, options)?;
         all.retain(|e| (-MAX_TIME_US..=MAX_TIME_US).contains(&e.t_us));
         for event in &mut all {
             event.t_us = event.t_us.saturating_add(options.event_offset_us);
         }
-
         if all.is_empty() {
             return Err(invalid("the sequence has no events".into()));
         }

@@ -1,5 +1,6 @@
 //! Sources of sharp frames: folders of images, and videos through an installed ffmpeg.
 
+use crate::formats::child::without_ctrl_c;
 use crate::formats::input;
 use crate::formats::limits::MAX_UNPACKED_BYTES;
 use crate::formats::pictures::{PictureError, pictures, read_picture};
@@ -173,16 +174,16 @@ impl Ffmpeg {
         }
         let missing =
             |cause| SourceError::Missing { path: path.to_owned(), program: "ffmpeg", cause };
-        let mut child = Command::new("ffmpeg")
+        let mut command = Command::new("ffmpeg");
+        command
             .args(["-v", "error", "-nostdin"])
             .args(input)
             .args(["-an", "-sn", "-vf", &filters.join(","), "-vsync", "passthrough"])
             .args(["-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "-"])
             .stdin(if feed.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(missing)?;
+            .stderr(Stdio::piped());
+        let mut child = without_ctrl_c(&mut command).spawn().map_err(missing)?;
         let gone = || missing(std::io::ErrorKind::BrokenPipe.into());
         let out = child.stdout.take().ok_or_else(gone)?;
         let mut error_output = child.stderr.take().ok_or_else(gone)?;

@@ -2,6 +2,7 @@
 
 pub mod aedat4;
 pub mod atomic_file;
+pub(crate) mod child;
 pub mod config;
 pub mod file_kind;
 pub mod film;

@@ -118,12 +118,22 @@ fn opened_file(path: &Path) -> Result<(Size, DynamicImage), PictureError> {
 pub fn read_picture_of_bits(path: &Path, bits: SampleBits) -> Result<ImageU8, PictureError> {
     let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
     let (size, picture) = opened_file(path)?;
-    if bits == SampleBits::ALL || !has_16_bits(&picture) {
-        return planes(size, picture).map_err(bad);
+    planes_of_bits(size, picture, bits).map_err(bad)
+}
+
+/// The size of the first of these pictures that can be read; `None` without pictures.
+///
+/// # Errors
+/// None of them can be read: the error of the first.
+pub fn first_size(files: &[PathBuf]) -> Result<Option<Size>, PictureError> {
+    let mut error = None;
+    for file in files {
+        match read_picture(file) {
+            Ok(picture) => return Ok(Some(picture.size())),
+            Err(e) => _ = error.get_or_insert(e),
+        }
     }
-    let samples = picture.into_rgb16().into_raw().into_iter().map(|sample| bits.byte(sample));
-    let rgb: Vec<u8> = samples.collect::<Result<_, String>>().map_err(bad)?;
-    ImageU8::from_rgb(size, &rgb).map_err(|e| bad(e.to_string()))
+    error.map_or(Ok(None), Err)
 }
 
 /// The largest sample of a picture whose samples have 16 bits; `None` for others.
@@ -131,8 +141,19 @@ pub fn read_picture_of_bits(path: &Path, bits: SampleBits) -> Result<ImageU8, Pi
 /// # Errors
 /// As [`read_picture`].
 pub fn largest_of_16_bits(path: &Path) -> Result<Option<u16>, PictureError> {
-    let (_, picture) = opened_file(path)?;
-    Ok(has_16_bits(&picture).then(|| picture.into_rgb16().into_raw().into_iter().max()).flatten())
+    Ok(largest_sample(opened_file(path)?.1))
+}
+
+/// As [`largest_of_16_bits`], of a picture in memory.
+///
+/// # Errors
+/// As [`decode`].
+pub fn largest_of_16_bits_in(bytes: impl BufRead + Seek) -> Result<Option<u16>, String> {
+    Ok(largest_sample(opened(bytes)?.1))
+}
+
+fn largest_sample(picture: DynamicImage) -> Option<u16> {
+    has_16_bits(&picture).then(|| picture.into_rgb16().into_raw().into_iter().max()).flatten()
 }
 
 /// Number of bits that samples of 16 bits use: cameras of 10, 12 or 14 bits leave the upper ones zero.
@@ -170,13 +191,23 @@ impl SampleBits {
     }
 }
 
-/// Decodes a picture of any format that is compiled in; its first bytes select the decoder.
+/// Decodes a picture of any format that is compiled in; its first bytes select the decoder. Of samples
+/// of 16 bits, only the lower `bits` are used.
 ///
 /// # Errors
-/// It is not a picture, or larger than an image may be.
-pub fn decode(bytes: impl BufRead + Seek) -> Result<ImageU8, String> {
+/// It is not a picture, larger than an image may be, or a sample has more bits.
+pub fn decode(bytes: impl BufRead + Seek, bits: SampleBits) -> Result<ImageU8, String> {
     let (size, picture) = opened(bytes)?;
-    planes(size, picture)
+    planes_of_bits(size, picture, bits)
+}
+
+fn planes_of_bits(size: Size, picture: DynamicImage, bits: SampleBits) -> Result<ImageU8, String> {
+    if bits == SampleBits::ALL || !has_16_bits(&picture) {
+        return planes(size, picture);
+    }
+    let samples = picture.into_rgb16().into_raw().into_iter().map(|sample| bits.byte(sample));
+    let rgb: Vec<u8> = samples.collect::<Result<_, String>>()?;
+    ImageU8::from_rgb(size, &rgb).map_err(|e| e.to_string())
 }
 
 fn has_16_bits(picture: &DynamicImage) -> bool {
@@ -233,82 +264,4 @@ pub fn write_png(path: &Path, picture: &ImageU8) -> Result<(), WriteError> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
-    use super::*;
-    use std::io::Cursor;
-
-    #[test]
-    fn written_pictures_are_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.png");
-        let size = Size::new(5, 3);
-        let colour = ImageU8::new(3, size, (0..45).collect()).unwrap();
-        write_png(&path, &colour).unwrap();
-        assert_eq!(read_picture(&path).unwrap(), colour);
-        // A gray image has three equal planes in the file.
-        let gray = ImageU8::new(1, size, (0..15).collect()).unwrap();
-        write_png(&path, &gray).unwrap();
-        let read = read_picture(&path).unwrap();
-        assert!((0..3).all(|channel| read.plane(channel) == gray.data()));
-    }
-
-    fn png(width: u32, height: u32) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let picture = image::GrayImage::new(width, height);
-        picture.write_to(&mut Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
-        bytes
-    }
-
-    #[test]
-    fn samples_of_a_camera_of_12_bits_are_not_taken_as_nearly_black() {
-        type Gray16 = image::ImageBuffer<image::Luma<u16>, Vec<u16>>;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.png");
-        let save = |samples: [u16; 4]| {
-            Gray16::from_raw(2, 2, samples.to_vec()).unwrap().save(&path).unwrap();
-            largest_of_16_bits(&path).unwrap()
-        };
-        let first = |bits| read_picture_of_bits(&path, bits).map(|p| p.plane(0).to_vec());
-        let largest = save([0, 16, 2048, 4095]).unwrap();
-        assert_eq!((largest, SampleBits::of(largest).count()), (4095, 12));
-        assert_eq!(first(SampleBits::of(largest)).unwrap(), [0, 1, 128, 255]);
-        assert!(first(SampleBits::ALL).unwrap().iter().all(|sample| *sample <= 16));
-        let error = first(SampleBits::of(1000)).unwrap_err().to_string();
-        assert!(error.contains("a.png: a sample of 2048") && error.contains("10 bits"), "{error}");
-        assert_eq!(SampleBits::of(save([0, 1, 2, 65535]).unwrap()), SampleBits::ALL);
-        std::fs::write(&path, png(2, 2)).unwrap();
-        assert_eq!(largest_of_16_bits(&path).unwrap(), None);
-        assert_eq!(first(SampleBits::of(1000)).unwrap(), [0; 4]);
-    }
-
-    #[test]
-    fn pictures_are_in_the_order_of_every_number_in_their_names() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = ["a1_2.png", "a1_10.png", "a2_1.png", "a10_1.png", "b1.jpg"];
-        for name in names.iter().rev().chain(&["._a1_2.png", "notes.txt"]) {
-            std::fs::write(folder.path().join(name), b"").unwrap();
-        }
-        let found = pictures(folder.path()).unwrap();
-        let wanted: Vec<PathBuf> = names.iter().map(|name| folder.path().join(name)).collect();
-        assert_eq!(found, wanted);
-    }
-
-    #[test]
-    fn the_content_decides_and_large_pictures_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.jpg");
-        std::fs::write(&path, png(20, 10)).unwrap();
-        assert_eq!(read_picture(&path).unwrap().size(), Size::new(20, 10));
-        let error = decode(Cursor::new(png(9000, 1))).unwrap_err();
-        assert!(error.contains("9000x1 pixels"), "{error}");
-        let error = read_picture(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("a folder"), "{error}");
-        assert!(decode(Cursor::new(b"no picture")).is_err());
-        std::fs::write(&path, b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n")
-            .unwrap();
-        let error = read_picture(&path).unwrap_err().to_string();
-        assert!(error.contains("a.jpg") && error.contains("git lfs pull"), "{error}");
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 )]
 
 mod cameras;
+mod slow_disk;
 
 use gem_live::camera::drivers::genicam::GenIcam;
 use gem_live::event::Event;

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking, in its helpers too")]
 #![cfg(unix)]
 
+mod datasets;
+
 use crate::commands::{pair, printed, program};
 
 use crate::recordings;

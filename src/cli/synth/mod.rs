@@ -20,8 +20,8 @@ Examples:
 ///
 /// Writes train/ and test/ with one npz per pair of exposures, manifest.json with the settings,
 /// thresholds and skipped inputs, and train.yaml and test.yaml for gem-live and for the authors'
-/// program. The same seed produces the same files for any number of threads. Run the same command
-/// again to resume.
+/// program. The same seed produces the same files for any number of threads. Ctrl-C finishes the
+/// present file; run the same command again to resume.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Synth {

@@ -1,6 +1,6 @@
 //! `gem-live synth real-events`: a dataset from high-speed frames and real events (HS-ERGB).
 
-use super::target::{Target, named, report, work};
+use super::target::{Stop, Target, named, report, work};
 use crate::cli::failure::Failure;
 use gem_live::datagen::dataset_writer::DatasetWriter;
 use gem_live::datagen::hs_ergb::{Recipe, Sequence};
@@ -43,15 +43,20 @@ impl RealEvents {
         });
         let set = DatasetWriter::open(&self.target.out, settings)?;
         let jobs: Vec<(&PathBuf, &String)> = self.inputs.iter().zip(&names).collect();
-        work(&jobs, self.target.threads, |(path, name)| {
+        let complete = work(&jobs, self.target.threads, |(path, name), stop| {
             let stem = format!("{}/{name}", self.target.into.folder(path));
-            let made = self.sequence(&set, path, &stem)?;
+            let made = self.sequence((&set, stop), path, &stem)?;
             Ok(format!("{}: {made} pairs", path.display()))
         })?;
-        report(&self.target.out, &set.finish(1.0)?)
+        report(&self.target.out, set, 1.0, complete)
     }
 
-    fn sequence(&self, set: &DatasetWriter, path: &Path, stem: &str) -> Result<usize, String> {
+    fn sequence(
+        &self,
+        (set, stop): (&DatasetWriter, &Stop),
+        path: &Path,
+        stem: &str,
+    ) -> Result<usize, String> {
         let sequence = match Sequence::open(path, &ImportOptions::default()) {
             Ok(sequence) => sequence,
             Err(error) => {
@@ -70,6 +75,9 @@ impl RealEvents {
         }
         let mut made = 0;
         for number in 0..pairs {
+            if stop.requested() {
+                break;
+            }
             let file = format!("{stem}_{number:04}.npz");
             if !set.has(&file) {
                 match sequence.pair(&recipe, number) {

@@ -127,7 +127,7 @@ impl Stills {
                 jobs.push((format!("{folder}/stills_{i:05}.npz"), 2 * i + parity, photographs));
             }
         }
-        work(&jobs, self.threads, |(file, number, photographs)| {
+        let complete = work(&jobs, self.threads, |(file, number, photographs), _| {
             if set.has(file) {
                 return Ok(format!("{file}: exists already"));
             }
@@ -138,6 +138,6 @@ impl Stills {
             set.add(file, &pair, entry).map_err(|e| e.to_string())?;
             Ok(line)
         })?;
-        report(&self.out, &set.finish(scale as f64)?)
+        report(&self.out, set, scale as f64, complete)
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::cli::common::Progress;
 use crate::cli::failure::Failure;
-use gem_live::datagen::dataset_writer::Summary;
+use crate::cli::interrupt::Finishing;
+use gem_live::datagen::dataset_writer::{DatasetWriter, Summary};
 use gem_live::datagen::is_held_out;
 use gem_live::image::Size;
 use gem_live::program;
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// Output options of a dataset made of sequences.
@@ -64,22 +66,44 @@ pub(crate) fn named(inputs: &[PathBuf]) -> Vec<String> {
     inputs.iter().map(unique).collect()
 }
 
-/// Runs all jobs in parallel with a progress bar. `one` returns a summary line for its job.
+/// The user's request to end, of which the jobs are told.
+pub(crate) struct Stop {
+    finishing: Finishing,
+    stopped: AtomicBool,
+}
+
+impl Stop {
+    /// Whether to end before the next file of the dataset.
+    pub(crate) fn requested(&self) -> bool {
+        let requested = self.finishing.requested();
+        if requested {
+            self.stopped.store(true, Ordering::Release);
+        }
+        requested
+    }
+}
+
+/// Runs all jobs in parallel with a progress bar. `one` returns a summary line for its job. Returns
+/// `false` if the user has asked to end before all was done.
 pub(crate) fn work<J: Sync>(
     jobs: &[J],
     threads: usize,
-    one: impl Fn(&J) -> Result<String, String> + Sync,
-) -> Result<(), Failure> {
+    one: impl Fn(&J, &Stop) -> Result<String, String> + Sync,
+) -> Result<bool, Failure> {
     let progress = Mutex::new(Progress::new(jobs.len()));
+    let stop = Stop { finishing: Finishing::new(), stopped: AtomicBool::new(false) };
     let done = |job| {
-        let line = one(job)?;
+        if stop.requested() {
+            return Ok(());
+        }
+        let line = one(job, &stop)?;
         progress.lock().unwrap_or_else(PoisonError::into_inner).step(&line);
         Ok::<(), String>(())
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     pool.install(|| jobs.par_iter().try_for_each(done))?;
     progress.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
-    Ok(())
+    Ok(!stop.stopped.into_inner())
 }
 
 pub(crate) fn size(text: &str) -> Result<Size, String> {
@@ -90,12 +114,18 @@ pub(crate) fn size(text: &str) -> Result<Size, String> {
     }
 }
 
-/// Prints a summary of the dataset.
+/// Completes the dataset if all of it was made, and prints a summary.
 ///
 /// # Errors
-/// It holds no recording.
-pub(crate) fn report(out: &Path, summary: &Summary) -> Result<ExitCode, Failure> {
-    let Summary { recordings, earlier, skipped, .. } = summary;
+/// A file cannot be written, or it holds no recording.
+pub(crate) fn report(
+    out: &Path,
+    set: DatasetWriter,
+    scale_factor: f64,
+    complete: bool,
+) -> Result<ExitCode, Failure> {
+    let summary = if complete { set.finish(scale_factor)? } else { set.abandon() };
+    let Summary { recordings, earlier, skipped, .. } = &summary;
     for line in skipped {
         eprintln!("gem-live: skipped {line}");
     }
@@ -104,8 +134,14 @@ pub(crate) fn report(out: &Path, summary: &Summary) -> Result<ExitCode, Failure>
         out.display(),
         skipped.len()
     );
-    if *recordings == 0 {
-        return Err(format!("{}: no recording could be made", out.display()).into());
+    match (complete, *recordings) {
+        (true, 0) => return Err(format!("{}: no recording could be made", out.display()).into()),
+        (false, 0) => return Err("interrupted: no recording was made".into()),
+        (false, _) => {
+            eprintln!("gem-live: interrupted: run the same command again to resume");
+            return Ok(ExitCode::SUCCESS);
+        }
+        (true, _) => {}
     }
     let file = |name: &str| program::quoted(&out.join(name).display().to_string());
     let program = program::command();

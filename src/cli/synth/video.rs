@@ -1,6 +1,6 @@
 //! `gem-live synth video`: a dataset from sharp frames at a high rate, by the Ev-REDS recipe.
 
-use super::target::{Target, named, report, size, work};
+use super::target::{Stop, Target, named, report, size, work};
 use crate::cli::common::thresholds;
 use crate::cli::failure::Failure;
 use gem_live::datagen::dataset_writer::DatasetWriter;
@@ -83,17 +83,22 @@ impl Video {
         });
         let set = DatasetWriter::open(&self.target.out, settings)?;
         let jobs: Vec<(&PathBuf, &String)> = self.inputs.iter().zip(&names).collect();
-        work(&jobs, self.target.threads, |(path, name)| {
+        let complete = work(&jobs, self.target.threads, |(path, name), stop| {
             let folder = self.target.into.folder(path);
-            let made = self.sequence(&set, path, &format!("{folder}/{name}"))?;
+            let made = self.sequence((&set, stop), path, &format!("{folder}/{name}"))?;
             Ok(format!("{}: {made} pairs", path.display()))
         })?;
-        report(&self.target.out, &set.finish(f64::from(self.scale))?)
+        report(&self.target.out, set, f64::from(self.scale), complete)
     }
 
     /// Generates the pairs of one input and returns their number. Unusable inputs are recorded as
     /// skipped; only failing to write the dataset is an error.
-    fn sequence(&self, set: &DatasetWriter, path: &Path, stem: &str) -> Result<usize, String> {
+    fn sequence(
+        &self,
+        (set, stop): (&DatasetWriter, &Stop),
+        path: &Path,
+        stem: &str,
+    ) -> Result<usize, String> {
         let opening = Opening { rate_hz: self.fps, interpolate: self.interpolate, size: self.size };
         let (mut source, rate_hz) = match Source::open(path, opening) {
             Ok(opened) => opened,
@@ -118,6 +123,10 @@ impl Video {
         let mut maker: Option<PairMaker> = None;
         let mut finished = false;
         while let Some(frame) = source.frame() {
+            // At the beginning of a pair: the one that is being made is finished.
+            if position == 0 && stop.requested() {
+                return Ok(made);
+            }
             let file = format!("{stem}_{number:04}.npz");
             let pushed = if finished || set.has(&file) {
                 frame.map(|_| false).map_err(|e| e.to_string())

@@ -2,6 +2,7 @@
 
 use super::error::FilmError;
 use super::stopper::FilmStopper;
+use crate::formats::child::without_ctrl_c;
 use crate::image::{ImageU8, Size};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -84,10 +85,7 @@ impl Encoder {
     fn run(path: &Path, mut command: Command, stopper: &FilmStopper) -> Result<Self, FilmError> {
         let missing = |cause| FilmError::Missing { path: path.to_owned(), cause };
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
-        // Ctrl-C in a terminal must not end it: the film is completed then.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let mut child = command.spawn().map_err(missing)?;
+        let mut child = without_ctrl_c(&mut command).spawn().map_err(missing)?;
         let gone = || missing(std::io::ErrorKind::BrokenPipe.into());
         let input = Some(child.stdin.take().ok_or_else(gone)?);
         let mut stderr = child.stderr.take().ok_or_else(gone)?;

@@ -7,7 +7,7 @@
 use super::efnet_pictures::{Samples, cropped, picture};
 use super::error::ImportError;
 use super::hdf5::File;
-use super::npz_events::polarity;
+use super::npz_events::Polarities;
 use super::options::{FrameExposure, ImportOptions, TimeUnit};
 use super::picture_sequence::middle_truth;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
@@ -32,6 +32,7 @@ pub(super) struct EfNet {
     /// Number of events.
     count: usize,
     unit: TimeUnit,
+    polarities: Polarities,
     offset_us: i64,
     samples: Samples,
     bgr: bool,
@@ -45,6 +46,8 @@ pub(super) struct EfNet {
 
 /// Number of pictures that are looked at to find the range of a file's samples.
 const EXAMINED: usize = 8;
+/// Number of events of which the polarities are looked at.
+const EXAMINED_EVENTS: usize = 1 << 16;
 
 /// Names of x, y, t and p in `/events`.
 const NAMES: [[&str; 4]; 2] = [["xs", "ys", "ts", "ps"], ["x", "y", "t", "p"]];
@@ -64,7 +67,7 @@ impl EfNet {
         let events = names_of_events.ok_or_else(|| {
             bad("no arrays xs, ys, ts and ps in /events: not a file of EFNet's, whose layout this reads")
         })?;
-        let [_, _, times, _] = events.map(|name| format!("events/{name}"));
+        let [_, _, times, signs] = events.map(|name| format!("events/{name}"));
         let count = file.length(&times)?;
         if count == 0 {
             return Err(bad("the file has no events"));
@@ -72,6 +75,8 @@ impl EfNet {
         let (mut skipped, mut remarks) = (Vec::new(), Vec::new());
         let ends = [file.slice(&times, 0, 1)?, file.slice(&times, count - 1, count)?];
         let ends = ends.concat();
+        let mut polarities = Polarities::default();
+        polarities.add(&file.slice(&signs, 0, count.min(EXAMINED_EVENTS))?);
         let mut stamps = Vec::new();
         for name in &names {
             let get = |attribute| file.attribute(&format!("images/{name}"), attribute);
@@ -133,6 +138,7 @@ impl EfNet {
             times,
             count,
             unit,
+            polarities,
             offset_us,
             samples,
             bgr,
@@ -260,7 +266,7 @@ impl ForeignRecording for EfNet {
                 continue;
             }
             let timed = t.is_finite() && (-MAX_TIME_US..=MAX_TIME_US).contains(&t_us);
-            match polarity(*p).filter(|_| within && timed) {
+            match self.polarities.read(*p).filter(|_| within && timed) {
                 Some(polarity) => {
                     events.push(Event { t_us, x: x as u16, y: y as u16, polarity });
                 }
@@ -300,34 +306,13 @@ impl ForeignRecording for EfNet {
     }
 
     fn event_range_us(&self) -> Option<[i64; 2]> {
-        let at =
-            |i: usize| self.file.slice(&self.times, i, i + 1).ok()?.first().map(|t| self.us(*t));
+        let at = |i: usize| {
+            let t = self.file.slice(&self.times, i, i + 1).ok()?.first().copied()?;
+            t.is_finite().then(|| self.us(t))
+        };
         Some([at(0)?, at(self.count.checked_sub(1)?)?])
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-
-    use super::*;
-
-    #[test]
-    fn a_frame_whose_time_is_not_a_number_has_no_exposure_and_the_others_keep_theirs() {
-        let path = Path::new("a.h5");
-        let us = |t: f64| t as i64;
-        let nan = f64::NAN;
-        let known = |start, end| [None, Some(start), Some(end)];
-        let stamps = [known(1.0, 5.0), known(nan, 9.0), known(11.0, nan), known(20.0, 25.0)];
-        let found = exposures(path, &stamps, us, &ImportOptions::default()).unwrap();
-        assert_eq!(found, [Some([1, 5]), None, None, Some([20, 25])]);
-        let stamps = [0.0, 10.0, nan, 30.0, 40.0, 50.0].map(|t| [Some(t), None, None]);
-        let with =
-            |exposure| ImportOptions { exposure: Some(exposure), ..ImportOptions::default() };
-        let found = exposures(path, &stamps, us, &with(FrameExposure::Us(5))).unwrap();
-        let each = |t: i64| Some([t, t + 5]);
-        assert_eq!(found, [each(0), each(10), None, each(30), each(40), each(50)]);
-        let found = exposures(path, &stamps, us, &with(FrameExposure::Contiguous)).unwrap();
-        assert_eq!(found, [None, None, None, None, Some([35, 45]), None]);
-    }
-}
+mod tests;

@@ -5,6 +5,8 @@ use crate::image::{ImageU8, Size};
 
 /// Samples of this size and beyond do not round to eight bits.
 const TOO_LARGE: f64 = 255.5;
+/// Resampling exceeds a range from 0 to 1 by less.
+const BEYOND_FRACTIONS: f64 = 2.0;
 
 /// The range of a file's samples. It is decided once, as a dark picture alone does not tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +18,11 @@ pub(super) enum Samples {
 }
 
 impl Samples {
-    /// Decided from several pictures; one sample above 1 is enough.
+    /// Decided from several pictures; one sample far above 1 is enough.
     pub(super) fn of(first: &Values, mut others: impl Iterator<Item = Values>) -> Self {
-        // Whether some samples are no whole numbers; `None` if one is beyond 1.
+        // Whether some samples are no whole numbers; `None` if one is far beyond 1.
         let fractions = |values: &Values| {
-            let beyond = values.data.iter().any(|v| 255.0 * v >= TOO_LARGE);
+            let beyond = values.data.iter().any(|v| *v > BEYOND_FRACTIONS);
             (!beyond).then(|| values.data.iter().any(|v| v.fract().abs() > 0.0))
         };
         let mut any = fractions(first);
@@ -116,6 +118,8 @@ mod tests {
         let white = [1.0; 4];
         assert_eq!(of(&[dark, [0.0, 80.5, 200.0, 3.0]]), Samples::Bytes);
         assert_eq!(of(&[white, dark, white]), Samples::Fractions);
+        // A sample that is a little too large is reported with its picture, which is not nearly black.
+        assert_eq!(of(&[dark, [0.0, 0.5, 1.01, 0.2]]), Samples::Fractions);
         // Whole numbers are eight bits, however dark.
         assert_eq!(of(&[white, [0.0; 4]]), Samples::Bytes);
         let read = |data: &[f64], samples| picture(&values(data), samples, false).unwrap();

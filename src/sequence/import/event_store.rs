@@ -1,5 +1,6 @@
 //! Events of a recording in memory.
 
+use super::epochs::CLOCK_SET_BACK_US;
 use super::options::ImportOptions;
 use crate::event::Event;
 use crate::formats::limits::MAX_TIME_US;
@@ -15,10 +16,6 @@ pub(super) struct EventStore {
     longest_fall_us: i64,
     unreadable: usize,
 }
-
-/// A time that falls by more than this, in microseconds, was set back: buffers of cameras and drivers
-/// exchange events over far less.
-const CLOCK_SET_BACK_US: i64 = 1_000_000;
 
 impl EventStore {
     /// Sorts the events and removes those beyond the sensor or any clock. All are counted.

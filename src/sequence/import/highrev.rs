@@ -5,7 +5,7 @@
 //! picture, which is from after the exposure; so the events of the others span it.
 
 use super::error::ImportError;
-use super::npz_events::NpzEvents;
+use super::npz_events::{NpzEvents, Polarities};
 use super::options::{ImportOptions, TimeUnit};
 use super::picture_sequence::{middle_truth, sensor_of};
 use super::recording::{ForeignRecording, FrameInfo, ordered};
@@ -73,6 +73,7 @@ pub(super) struct HighRev {
     skipped: Vec<String>,
     dropped: usize,
     unit: TimeUnit,
+    polarities: Polarities,
     offset_us: i64,
     /// The events of the frame that was read last: neighbouring requests share it.
     cached: Option<(usize, Vec<Event>)>,
@@ -90,6 +91,7 @@ impl HighRev {
         let events = event_files(&event)?;
         let unit = options.event_unit.unwrap_or(TimeUnit::Microseconds);
         let (mut found, mut skipped, mut sensor) = (Vec::new(), Vec::new(), None);
+        let mut polarities = Polarities::default();
         let mut remarks = vec![
             "x and y of events are exchanged, and the last file of events of each picture is left \
              out of its exposure, as in the authors' loader"
@@ -105,17 +107,29 @@ impl HighRev {
                 skipped.push(format!("{stem}: fewer than two files of events"));
                 continue;
             };
+            let read = events.iter().take(events.len() - 1).map(|file| NpzEvents::read(file));
+            let read: Vec<NpzEvents> = match read.collect::<Result<_, _>>() {
+                Ok(read) => read,
+                Err(error) => {
+                    skipped.push(format!("{stem}: {error}"));
+                    continue;
+                }
+            };
             let mut first = Vec::new();
-            for file in events.iter().take(events.len() - 1) {
-                NpzEvents::read(file)?.swapped().append(1.0, unit, &mut first);
+            for read in read.into_iter().map(NpzEvents::swapped) {
+                polarities.add(read.polarities());
+                // Here only their times and places count.
+                read.append(1.0, unit, |_| Some(true), &mut first);
             }
             let times = first.iter().map(|e| e.t_us);
             let Some((start, last)) = times.clone().min().zip(times.max()) else {
                 skipped.push(format!("{stem}: its exposure has no events"));
                 continue;
             };
-            if sensor.is_none() {
-                let size = read_picture(&picture)?.size();
+            if sensor.is_none()
+                && let Ok(readable) = read_picture(&picture)
+            {
+                let size = readable.size();
                 sensor = Some(sensor_of(path, size, None, &first, options, &mut remarks)?);
             }
             let offset = options.event_offset_us;
@@ -128,7 +142,7 @@ impl HighRev {
             ));
         }
         let Some(sensor) = sensor else {
-            let what = format!("sequence {sequence} has no picture with events");
+            let what = format!("sequence {sequence} has no readable picture with events");
             return Err(ImportError::content(path, what));
         };
         let (infos, mut files): (Vec<FrameInfo>, Vec<Option<Frame>>) =
@@ -139,16 +153,27 @@ impl HighRev {
         let frames = kept.into_iter().map(|(info, _)| info).collect();
         let offset_us = options.event_offset_us;
         let (dropped, cached) = (0, None);
-        Ok(Self { frames, files, sensor, remarks, skipped, dropped, unit, offset_us, cached })
+        Ok(Self {
+            frames,
+            files,
+            sensor,
+            remarks,
+            skipped,
+            dropped,
+            unit,
+            polarities,
+            offset_us,
+            cached,
+        })
     }
 
     /// All events of a frame's files, also those from after its exposure.
     fn frame_events(&mut self, frame: usize) -> Result<&[Event], ImportError> {
         if self.cached.as_ref().is_none_or(|(at, _)| *at != frame) {
-            let mut events = Vec::new();
+            let (mut events, polarities) = (Vec::new(), self.polarities);
             for file in self.files.get(frame).map_or(&[][..], |f| &f.events) {
                 let read = NpzEvents::read(file)?.swapped();
-                self.dropped += read.append(1.0, self.unit, &mut events);
+                self.dropped += read.append(1.0, self.unit, |p| polarities.read(p), &mut events);
             }
             let count = events.len();
             let Size { width, height } = self.sensor;

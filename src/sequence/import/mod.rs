@@ -6,6 +6,7 @@
 
 mod efnet;
 mod efnet_pictures;
+mod epochs;
 mod error;
 mod event_store;
 mod folder;

@@ -56,6 +56,12 @@ impl NpzEvents {
         [x, y].map(|c| c.iter().copied().filter(|v| v.is_finite()).fold(0.0, f64::max))
     }
 
+    /// The polarities as they are.
+    pub(crate) fn polarities(&self) -> &[f64] {
+        let [.., p] = &self.columns;
+        p
+    }
+
     /// Exchanges x and y.
     pub(crate) fn swapped(mut self) -> Self {
         self.columns.swap(0, 1);
@@ -65,17 +71,20 @@ impl NpzEvents {
     /// Appends the events. Coordinates are divided by `per_pixel` and rounded to the nearest pixel.
     /// Returns the number of those that are no events: coordinates that are negative or not numbers, and
     /// polarities that are none.
-    pub(crate) fn append(&self, per_pixel: f64, unit: TimeUnit, out: &mut Vec<Event>) -> usize {
+    pub(crate) fn append(
+        &self,
+        per_pixel: f64,
+        unit: TimeUnit,
+        polarity: impl Fn(f64) -> Option<bool>,
+        out: &mut Vec<Event>,
+    ) -> usize {
         let [x, y, t, p] = &self.columns;
         let mut unreadable = 0;
-        let has = |value: f64| p.contains(&value);
-        // Beside 0, and without 1, 255 may as well be ON.
-        let unclear = has(255.0) && has(0.0) && !has(1.0);
         for (((x, y), t), p) in x.iter().zip(y).zip(t).zip(p) {
             let (x, y) = ((x / per_pixel).round(), (y / per_pixel).round());
             let valid = |v: f64| (0.0..65536.0).contains(&v);
-            let polarity = polarity(*p).filter(|_| !(unclear && *p == 255.0));
-            let (Some(polarity), true) = (polarity, t.is_finite() && valid(x) && valid(y)) else {
+            let (Some(polarity), true) = (polarity(*p), t.is_finite() && valid(x) && valid(y))
+            else {
                 unreadable += 1;
                 continue;
             };
@@ -86,12 +95,31 @@ impl NpzEvents {
     }
 }
 
-/// A polarity: 1 is ON; 0, -1 and 255, a -1 that was stored in a byte, are OFF.
-pub(super) fn polarity(value: f64) -> Option<bool> {
-    match value {
-        1.0 => Some(true),
-        0.0 | -1.0 | 255.0 => Some(false),
-        _ => None,
+/// How a recording writes polarities, by the values that occur in it. 1 is ON, 0 and -1 are OFF. 255 is
+/// OFF beside 1, as a -1 that was stored in a byte, and ON beside 0.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Polarities {
+    zero: bool,
+    one: bool,
+}
+
+impl Polarities {
+    /// Takes note of values that occur.
+    pub(crate) fn add<'a>(&mut self, values: impl IntoIterator<Item = &'a f64>) {
+        for value in values {
+            self.zero |= *value == 0.0;
+            self.one |= *value == 1.0;
+        }
+    }
+
+    /// Whether the event is ON; `None` if that is not known.
+    pub(crate) fn read(self, value: f64) -> Option<bool> {
+        match value {
+            1.0 => Some(true),
+            0.0 | -1.0 => Some(false),
+            255.0 if self.zero != self.one => Some(self.zero),
+            _ => None,
+        }
     }
 }
 
@@ -122,14 +150,19 @@ mod tests {
         let read = |p: &[f64]| {
             let places = vec![2.0; p.len()];
             let columns = [places.clone(), places.clone(), places, p.to_vec()];
-            let mut out = Vec::new();
-            let unreadable = NpzEvents { columns }.append(1.0, TimeUnit::Microseconds, &mut out);
+            let (mut out, mut known) = (Vec::new(), Polarities::default());
+            let read = NpzEvents { columns };
+            known.add(read.polarities());
+            let us = TimeUnit::Microseconds;
+            let unreadable = read.append(1.0, us, |p| known.read(p), &mut out);
             (out.iter().map(|e| e.polarity).collect::<Vec<_>>(), unreadable)
         };
         assert_eq!(read(&[1.0, 0.0, -1.0]), (vec![true, false, false], 0));
         assert_eq!(read(&[1.0, 255.0]), (vec![true, false], 0));
-        assert_eq!(read(&[255.0]), (vec![false], 0));
-        assert_eq!(read(&[0.0, 255.0]), (vec![false], 1));
+        assert_eq!(read(&[0.0, 255.0]), (vec![false, true], 0));
+        // ON or OFF: not known.
+        assert_eq!(read(&[255.0]), (vec![], 1));
+        assert_eq!(read(&[0.0, 1.0, 255.0]), (vec![false, true], 1));
         assert_eq!(read(&[1.0, 2.0, f64::NAN, 0.5]), (vec![true], 3));
     }
 }

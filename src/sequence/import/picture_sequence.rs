@@ -1,14 +1,13 @@
 //! Pictures in files with their times, and all events in memory.
 
+use super::epochs;
 use super::error::ImportError;
 use super::event_store::{EventStore, extent};
 use super::options::ImportOptions;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use super::text_times::FrameTime;
 use crate::event::Event;
-use crate::formats::pictures::{
-    SampleBits, largest_of_16_bits, read_picture, read_picture_of_bits,
-};
+use crate::formats::pictures::{SampleBits, first_size, largest_of_16_bits, read_picture_of_bits};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 use std::collections::HashMap;
@@ -50,10 +49,19 @@ impl PictureSequence {
     /// # Errors
     /// The parts do not belong together, or the exposure is unknown.
     pub(super) fn new(parts: Parts, options: &ImportOptions) -> Result<Self, ImportError> {
-        let Parts { path, format, pictures, sharp, times, events, unreadable, sensor, .. } = parts;
-        let mut remarks = parts.remarks;
+        let Parts { path, format, pictures, sharp, times, unreadable, sensor, .. } = parts;
+        let (mut events, mut remarks) = (parts.events, parts.remarks);
         let mut skipped = Vec::new();
-        let timed = matched(&path, pictures, times, &mut skipped)?;
+        let mut timed = matched(&path, pictures, times, &mut skipped)?;
+        let begins = epochs::join(&mut timed, &mut events, options.event_offset_us)
+            .map_err(|why| ImportError::content(&path, why))?;
+        if !begins.is_empty() {
+            remarks.push(format!(
+                "the clock was set back {} times: the times from there on are moved behind those \
+                 before",
+                begins.len()
+            ));
+        }
         let falls = timed
             .iter()
             .zip(timed.iter().skip(1))
@@ -67,7 +75,13 @@ impl PictureSequence {
         }
         let stamps: Vec<i64> = timed.iter().map(|(_, time)| time.stamp_us).collect();
         let known = timed.iter().all(|(_, t)| t.end_us.is_some() || t.exposure_us.is_some());
-        let stated = if known { Vec::new() } else { options.exposures(&path, &stamps)? };
+        let (mut stated, mut from) = (Vec::new(), 0);
+        // Exposures without a gap reach to the neighbours of the same epoch.
+        for until in begins.iter().copied().chain([stamps.len()]).filter(|_| !known) {
+            let epoch = stamps.get(from..until).unwrap_or_default();
+            stated.extend(options.exposures(&path, epoch)?);
+            from = until;
+        }
         if timed.iter().all(|(_, t)| t.end_us.is_none()) {
             remarks.push(format!(
                 "timestamps of frames are the {} of exposures",
@@ -87,15 +101,13 @@ impl PictureSequence {
                 None => skipped.push(format!("{name}: the first or last frame has no exposure")),
             }
         }
-        let frames = ordered(frames, &mut skipped);
-        let first = timed.first().map(|(file, _)| file);
-        let picture = first.map(|file| read_picture(file)).transpose()?.map(|p| p.size());
-        let picture = picture.unwrap_or(Size::new(0, 0));
+        let frames = epochs::paired(&ordered(frames, &mut skipped), &begins, &mut skipped);
+        let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
+        let picture = first_size(&files)?.unwrap_or(Size::new(0, 0));
         let sensor = sensor_of(&path, picture, sensor, &events, options, &mut remarks)?;
         let store = EventStore::new(events, sensor, options).unreadable(unreadable);
         remarks.extend(store.repaired("events"));
-        let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
-        let bits = used_bits(&files, &mut remarks);
+        let bits = used_bits(&files, sharp.as_deref(), &mut remarks);
         let files = frames.iter().filter_map(|(_, at)| files.get(*at).cloned()).collect();
         let frames = frames.into_iter().map(|(frame, _)| frame).collect();
         Ok(Self { format, files, sharp, frames, store, sensor, bits, remarks, skipped, path })
@@ -142,15 +154,25 @@ fn matched(
 }
 
 /// Number of pictures that are looked at to find how many bits they use.
-const EXAMINED: usize = 8;
+const EXAMINED: usize = 64;
 
-/// How many bits pictures of 16 bits use, by some of them.
-fn used_bits(files: &[PathBuf], remarks: &mut Vec<String>) -> SampleBits {
-    // Pictures that cannot be read are reported where they are used.
-    let largest = |file: &PathBuf| largest_of_16_bits(file).ok().flatten();
-    let Some(first) = files.first().and_then(largest) else { return SampleBits::ALL };
-    let others = files.iter().step_by(files.len().div_ceil(EXAMINED)).skip(1).filter_map(largest);
-    let largest = others.fold(first, u16::max);
+/// How many bits pictures of 16 bits use, by some of them and of the sharp ones.
+fn used_bits(files: &[PathBuf], sharp: Option<&Path>, remarks: &mut Vec<String>) -> SampleBits {
+    let mut largest: Option<u16> = None;
+    for file in files.iter().step_by(files.len().div_ceil(EXAMINED).max(1)) {
+        match largest_of_16_bits(file) {
+            // Usually then all of them have eight.
+            Ok(None) if largest.is_none() => return SampleBits::ALL,
+            Ok(found) => largest = largest.max(found),
+            // Pictures that cannot be read are reported where they are used.
+            Err(_) => continue,
+        }
+        // They have no motion that blurs their brightest points.
+        if let Some((folder, name)) = sharp.zip(file.file_name()) {
+            largest = largest.max(largest_of_16_bits(&folder.join(name)).ok().flatten());
+        }
+    }
+    let Some(largest) = largest else { return SampleBits::ALL };
     let bits = SampleBits::of(largest);
     remarks.push(format!(
         "pictures of 16 bits with samples up to {largest}: {} bits are taken as the range",

@@ -1,6 +1,7 @@
 //! Events in a text file, one a line.
 
 use super::error::ImportError;
+use super::npz_events::Polarities;
 use super::options::{ImportOptions, TimeUnit};
 use super::text_table::{Number, Table, guess_unit, unit_in_name};
 use crate::event::Event;
@@ -27,8 +28,8 @@ struct Columns {
     origin: &'static str,
 }
 
-/// Number of lines that are no events, which are left out whatever their share.
-const MAX_UNREADABLE: usize = 100;
+/// Number of lines with other polarities, which are left out whatever their share.
+const MAX_UNSIGNED: usize = 100;
 
 /// Names of x, y, t and p; a unit after the name is taken off first.
 const NAMES: [&[&str]; 4] = [
@@ -47,11 +48,19 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
         (None, Some(unit)) => (unit, "from the header"),
         (None, None) => (guess_unit(times.map(Number::value)), "guessed"),
     };
-    let (mut events, mut unreadable) = (Vec::new(), 0);
+    let number = |row: &[String], at: usize| Number::parse(row.get(at)?).map(Number::value);
+    let sign = |row: &Vec<String>| number(row, columns.at[3]);
+    let mut polarities = Polarities::default();
+    polarities.add(&table.sample.iter().filter_map(sign).collect::<Vec<f64>>());
+    let (mut events, mut unreadable, mut unsigned) = (Vec::new(), 0, 0);
     while let Some(row) = table.row(path)? {
-        match event(&row, columns.at, unit) {
+        match event(&row, columns.at, unit, polarities) {
             Some(event) => events.push(event),
-            None => unreadable += 1,
+            None => {
+                unreadable += 1;
+                let other = sign(&row).is_some_and(|p| polarities.read(p).is_none());
+                unsigned += usize::from(other);
+            }
         }
         if events.len() > MAX_SEQUENCE_EVENTS {
             let what = format!("more than {MAX_SEQUENCE_EVENTS} events: split the sequence");
@@ -64,8 +73,8 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
         (0, 0) => Some("it has no events".to_owned()),
         (0, _) => Some(format!("no events in its {lines} lines: {expected}")),
         // Damaged lines are left out, but not a polarity that is misunderstood.
-        (_, bad) if bad > MAX_UNREADABLE && bad > lines / 4 => {
-            Some(format!("{bad} of its {lines} lines are no events: {expected}"))
+        _ if unsigned > MAX_UNSIGNED && unsigned > lines / 4 => {
+            Some(format!("{unsigned} of its {lines} lines are no events: {expected}"))
         }
         _ => None,
     };
@@ -86,17 +95,18 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
     Ok(TextEvents { events, unreadable, sensor, remark })
 }
 
-fn event(row: &[String], [x, y, t, p]: [usize; 4], unit: TimeUnit) -> Option<Event> {
+fn event(
+    row: &[String],
+    [x, y, t, p]: [usize; 4],
+    unit: TimeUnit,
+    polarities: Polarities,
+) -> Option<Event> {
     let number = |at: usize| Number::parse(row.get(at)?);
     let pixel = |at: usize| {
         let v = number(at)?.value().round();
         (0.0..65536.0).contains(&v).then_some(v as u16)
     };
-    let polarity = match number(p)?.value() {
-        1.0 => true,
-        0.0 | -1.0 => false,
-        _ => return None,
-    };
+    let polarity = polarities.read(number(p)?.value())?;
     Some(Event { t_us: number(t)?.us(unit), x: pixel(x)?, y: pixel(y)?, polarity })
 }
 
@@ -149,7 +159,7 @@ fn guess(sample: &[Vec<String>]) -> Option<[usize; 4]> {
     // Single lines may be damaged.
     (rows.len() > 1 && 2 * rows.len() > sample.len()).then_some(())?;
     let column = |at: usize| rows.iter().filter_map(move |row| row.get(at).copied());
-    let is_sign = |at: &usize| column(*at).all(|v| v == 0.0 || v.abs() == 1.0);
+    let is_sign = |at: &usize| column(*at).all(|v| v == 0.0 || v.abs() == 1.0 || v == 255.0);
     let polarity = (0..4).rev().find(is_sign)?;
     let rises = |at: &usize| column(*at).zip(column(*at).skip(1)).all(|(a, b)| a <= b);
     let spread = |at: usize| {
@@ -231,6 +241,18 @@ mod tests {
         let lines: String = (0..400).map(|i| format!("{i},2,3,{}\n", 1 + i % 2)).collect();
         let error = parse(&format!("t,x,y,p\n{lines}"), &plain).unwrap_err();
         assert!(error.contains("200 of its 400 lines are no events"), "{error}");
+        // Places beyond the sensor, however many, are no misunderstanding.
+        let lines: String =
+            (0..400).map(|i| format!("{i},{},3,{}\n", i % 2 - 1, i % 3 / 2)).collect();
+        let read = parse(&format!("t,x,y,p\n{lines}"), &plain).unwrap();
+        assert_eq!((read.events.len(), read.unreadable), (200, 200));
+        // A -1 that was stored in a byte, and a picture's white.
+        let signs = |text: &str| {
+            let read = parse(text, &plain).unwrap();
+            read.events.iter().map(|e| e.polarity).collect::<Vec<_>>()
+        };
+        assert_eq!(signs("t,x,y,p\n1,2,3,1\n2,2,3,255\n"), [true, false]);
+        assert_eq!(signs("t,x,y,p\n1,2,3,0\n2,2,3,255\n"), [false, true]);
         assert!(parse("t,x,y,p\n1,2,3,5\n", &plain).unwrap_err().contains("p 1 and 0"));
         for empty in ["", "t,x,y,p\n", "# a comment\n"] {
             let error = parse(empty, &plain).unwrap_err();

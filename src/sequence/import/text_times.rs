@@ -73,7 +73,7 @@ pub(super) fn read(
         let end = columns.end.map(|at| cell(&row, at).ok_or_else(bad)).transpose()?;
         let exposure = columns.exposure.map(|at| cell(&row, at).ok_or_else(bad)).transpose()?;
         let name = columns.name.and_then(|at| row.get(at)).map(|name| {
-            let name = name.trim_matches('"');
+            let name = name.trim_matches(['"', '\'']);
             name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned()
         });
         times.push(FrameTime {
@@ -93,21 +93,24 @@ pub(super) fn read(
     Ok((times, remark))
 }
 
-/// The unit of exposure times beside times in `unit`: whole numbers are usually microseconds.
-/// Fractions below one are seconds, as no camera exposes for a part of a microsecond.
+/// Exposure times of cameras, in microseconds.
+const EXPOSURES_US: std::ops::RangeInclusive<f64> = 1.0..=60e6;
+
+/// The unit of exposure times beside times in `unit`: whole numbers are usually microseconds. Numbers
+/// with a decimal point have the unit of the times, unless no camera exposes for so long: then they are
+/// microseconds or seconds.
 fn unit_of_exposures(values: impl Iterator<Item = Number>, unit: TimeUnit) -> TimeUnit {
-    let (mut fractions, mut largest) = (false, 0.0);
+    let (mut whole, mut largest) = (true, 0.0);
     for value in values {
-        fractions |= matches!(value, Number::Float(f) if f.fract() != 0.0);
+        whole &= matches!(value, Number::Int(_));
         largest = f64::max(largest, value.value().abs());
     }
-    match (fractions, unit) {
-        (false, _) => TimeUnit::Microseconds,
-        (true, TimeUnit::Microseconds | TimeUnit::Nanoseconds) if largest < 1.0 => {
-            TimeUnit::Seconds
-        }
-        (true, unit) => unit,
+    if whole {
+        return TimeUnit::Microseconds;
     }
+    let units = [unit, TimeUnit::Microseconds, TimeUnit::Seconds];
+    let mut possible = units.into_iter().filter(|u| EXPOSURES_US.contains(&(largest * u.in_us())));
+    possible.next().unwrap_or(unit)
 }
 
 fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
@@ -216,6 +219,18 @@ mod tests {
                 "frames.csv",
                 "t_us,exposure\n1000,400.5\n2000,400\n",
                 time(None, 1000, None, Some(401)),
+            ),
+            ("frames.csv", "t_ms,exposure\n1.0,0.4\n2.0,0.4\n", time(None, 1000, None, Some(400))),
+            ("frames.csv", "t_ms,exposure\n1.0,4.0\n2.0,4.0\n", time(None, 1000, None, Some(4000))),
+            (
+                "frames.csv",
+                "t [s],exposure\n0.001,9985.6\n0.002,10000.0\n",
+                time(None, 1000, None, Some(9986)),
+            ),
+            (
+                "frames.csv",
+                "'name','t_us','exposure'\n'a.png',1000,400\n'b.png',2000,400\n",
+                time(Some("a.png"), 1000, None, Some(400)),
             ),
             (
                 "frames.csv",

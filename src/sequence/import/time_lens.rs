@@ -6,13 +6,13 @@
 
 use super::error::ImportError;
 use super::folder::times_file;
-use super::npz_events::{NpzEvents, npz_files};
+use super::npz_events::{NpzEvents, Polarities, npz_files};
 use super::options::{ImportOptions, TimeUnit};
 use super::picture_sequence::{Parts, PictureSequence};
 use super::text_times;
 use crate::event::Event;
 use crate::formats::limits::MAX_SEQUENCE_EVENTS;
-use crate::formats::pictures::{pictures, read_picture};
+use crate::formats::pictures::{first_size, pictures};
 use crate::image::Size;
 use std::path::{Path, PathBuf};
 
@@ -39,8 +39,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
     let (images, events) = folders(path).ok_or_else(missing)?;
     let pictures = pictures(&images)?;
     let (times, remark) = text_times::read(&times_file(path, &images)?, options)?;
-    let first = pictures.first().map(|file| read_picture(file)).transpose()?;
-    let size = first.map_or(Size::new(1, 1), |p| p.size());
+    let size = first_size(&pictures)?.unwrap_or(Size::new(1, 1));
     let (events, unreadable, note) = read_events(&events, options.sensor.unwrap_or(size), options)?;
     if events.is_empty() {
         return Err(ImportError::content(path, "the sequence has no events"));
@@ -69,7 +68,7 @@ pub(crate) fn read_events(
     sensor: Size,
     options: &ImportOptions,
 ) -> Result<(Vec<Event>, usize, Option<String>), ImportError> {
-    let (mut files, mut count) = (Vec::new(), 0);
+    let (mut files, mut count, mut polarities) = (Vec::new(), 0, Polarities::default());
     for file in npz_files(folder)? {
         let read = NpzEvents::read(&file)?;
         count += read.count();
@@ -77,6 +76,7 @@ pub(crate) fn read_events(
             let what = format!("more than {MAX_SEQUENCE_EVENTS} events: split the sequence");
             return Err(ImportError::content(folder, what));
         }
+        polarities.add(read.polarities());
         files.push(read);
     }
     let reach = files
@@ -90,7 +90,7 @@ pub(crate) fn read_events(
     let unit = options.event_unit.unwrap_or(TimeUnit::Microseconds);
     let (mut events, mut unreadable) = (Vec::new(), 0);
     for file in files {
-        unreadable += file.append(per_pixel, unit, &mut events);
+        unreadable += file.append(per_pixel, unit, |p| polarities.read(p), &mut events);
     }
     let note = fine.then(|| {
         let [x, y] = reach;

@@ -5,7 +5,7 @@ use super::packet::Decoder;
 use super::wire::{MessageError, Wire};
 use crate::event::Event;
 use crate::formats::limits::check_image;
-use crate::formats::pictures::{SampleBits, decode};
+use crate::formats::pictures::{SampleBits, decode, largest_of_16_bits_in};
 use crate::image::{ImageU8, Size};
 use std::io::Cursor;
 
@@ -52,11 +52,25 @@ pub(super) fn number(bytes: &[u8], cdr: bool) -> Result<i64, MessageError> {
     Ok(i64::from(Wire::new(bytes, cdr)?.u32()? as i32))
 }
 
-pub(super) fn compressed_image(bytes: &[u8], cdr: bool) -> Result<ImageU8, MessageError> {
+/// An image in a compressed format. Of samples of 16 bits, only the lower `bits` are used.
+pub(super) fn compressed_image(
+    bytes: &[u8],
+    cdr: bool,
+    bits: SampleBits,
+) -> Result<ImageU8, MessageError> {
+    decode(Cursor::new(compressed(bytes, cdr)?), bits)
+}
+
+/// As [`largest_of_16_bits`], of an image in a compressed format.
+pub(super) fn largest_compressed(bytes: &[u8], cdr: bool) -> Result<Option<u16>, MessageError> {
+    largest_of_16_bits_in(Cursor::new(compressed(bytes, cdr)?))
+}
+
+fn compressed(bytes: &[u8], cdr: bool) -> Result<&[u8], MessageError> {
     let mut wire = Wire::new(bytes, cdr)?;
     wire.header_us()?;
     wire.string()?;
-    decode(Cursor::new(wire.bytes()?))
+    wire.bytes()
 }
 
 /// An uncompressed image as it is stored.

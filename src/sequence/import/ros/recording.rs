@@ -56,7 +56,7 @@ fn only<T>(
 }
 
 /// Number of images that are looked at to find how many bits they use.
-const EXAMINED: usize = 8;
+const EXAMINED: usize = 64;
 
 /// How many bits images of 16 bits use, by some of them.
 fn used_bits(
@@ -64,14 +64,22 @@ fn used_bits(
     frames: &[FrameMessage],
     remarks: &mut Vec<String>,
 ) -> SampleBits {
-    let raw = frames.iter().filter(|f| f.kind == Kind::Image);
-    let raw = raw.step_by(frames.len().div_ceil(EXAMINED).max(1));
-    // Images that cannot be read are reported where they are used.
-    let largest = raw.filter_map(|frame| {
-        let bytes = file.message(frame.place).ok()?;
-        messages::largest_of_16_bits(&bytes, frame.cdr).ok().flatten()
-    });
-    let Some(largest) = largest.max() else { return SampleBits::ALL };
+    let mut largest: Option<u16> = None;
+    for frame in frames.iter().step_by(frames.len().div_ceil(EXAMINED).max(1)) {
+        // Images that cannot be read are reported where they are used.
+        let Ok(bytes) = file.message(frame.place) else { continue };
+        let found = match frame.kind {
+            Kind::CompressedImage => messages::largest_compressed(&bytes, frame.cdr),
+            _ => messages::largest_of_16_bits(&bytes, frame.cdr),
+        };
+        match found {
+            // Then all images of the topic have eight.
+            Ok(None) if largest.is_none() => return SampleBits::ALL,
+            Ok(found) => largest = largest.max(found),
+            Err(_) => {}
+        }
+    }
+    let Some(largest) = largest else { return SampleBits::ALL };
     let bits = SampleBits::of(largest);
     remarks.push(format!(
         "images of 16 bits with samples up to {largest}: {} bits are taken as the range",
@@ -200,7 +208,7 @@ impl ForeignRecording for RosRecording {
         };
         let bytes = self.file.message(*place)?;
         let picture = match kind {
-            Kind::CompressedImage => messages::compressed_image(&bytes, *cdr),
+            Kind::CompressedImage => messages::compressed_image(&bytes, *cdr, self.bits),
             _ => messages::image(&bytes, *cdr, self.bits),
         };
         picture.map_err(bad)
