@@ -125,7 +125,7 @@ impl Camera {
         let mut decoded = Decoded { events: self.event_pool.take(), ..Decoded::default() };
         let mut gap = None;
         let (decoder, last_buffer) = (&mut self.decoder, &mut self.last_buffer);
-        let (format, sensor) = (self.format, self.sensor);
+        let (format, sensor, joiner) = (self.format, self.sensor, &mut self.joiner);
         let received = self.port.next(timeout, &mut |buffer: Buffer<'_>| {
             let silence = buffer.arrived.saturating_duration_since(*last_buffer);
             *last_buffer = buffer.arrived;
@@ -139,6 +139,7 @@ impl Camera {
                     }
                 });
             }
+            decoded.begun = joiner.begin(&mut decoded.events);
             decoder.decode(buffer.bytes, &mut decoded);
         });
         let received = received.map_err(|why| {
@@ -149,6 +150,10 @@ impl Camera {
         self.dropped = total;
         if !received {
             return Ok(false);
+        }
+        let follows = gap.is_none() && !self.is_in_gap && !decoded.reset;
+        if !follows || decoded.last_us.is_none() {
+            self.joiner.take_back(&mut decoded.events);
         }
         match gap {
             Some(true) => self.start_epoch(DropCause::Queue),

@@ -16,6 +16,8 @@ pub(super) struct Frame {
 #[derive(Default)]
 pub(super) struct Decoded {
     pub(super) events: EventBuffer,
+    /// How many of the events, at their start, are from the buffer before.
+    pub(super) begun: usize,
     pub(super) edges: Vec<Trigger>,
     pub(super) frames: Vec<Frame>,
     /// Number of events beyond the sensor.
@@ -37,9 +39,9 @@ pub(super) struct Decoded {
 impl Decoded {
     /// Forgets what came before a reset of the clock.
     pub(super) fn clock_reset(&mut self) {
-        self.before_reset.0 += self.events.len() as u64;
+        self.before_reset.0 += self.events.len().saturating_sub(self.begun) as u64;
         self.before_reset.1 += self.frames.len() as u64;
-        self.events.clear();
+        self.events.truncate(self.begun);
         self.frames.clear();
         self.edges.clear();
         self.reset = true;
