@@ -27,8 +27,9 @@ pub fn edi(
     thresholds: Thresholds,
 ) -> Result<Vec<ImageF32>, DeblurError> {
     let ratios = log_ratios(exposure, targets, thresholds)?;
-    let size = exposure.frame.size();
-    Ok(ratios.iter().map(|r| apply(&exposure.frame, &enlarge(r, exposure.sensor, size))).collect())
+    let frame = exposure.frame.to_f32();
+    let size = frame.size();
+    Ok(ratios.iter().map(|r| apply(&frame, &enlarge(r, exposure.sensor, size))).collect())
 }
 
 /// Estimates one threshold for both polarities from two consecutive exposures: each restored at its
@@ -65,9 +66,9 @@ pub fn estimate_thresholds(
     let mut sides = Vec::new();
     for side in ordered {
         let (e, events) = side?;
-        let frame = ImageF32::filled(false, Size::new(1, 1), 0.0);
+        let frame = ImageF32::filled(false, Size::new(1, 1), 0.0).into();
         let exposure = Exposure { frame, span: e.span, events: events.into(), sensor };
-        sides.push((exposure, log_luminance(&reduce(&e.frame, sensor))));
+        sides.push((exposure, log_luminance(&reduce(&e.frame.to_f32(), sensor))));
     }
     let disagreement = |log_contrast: f64| -> Result<f64, DeblurError> {
         let contrast = log_contrast.exp();
