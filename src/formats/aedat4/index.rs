@@ -250,8 +250,8 @@ impl Reader {
             };
             let time_us = peek.time_us().unwrap_or(0);
             let (from_us, mut until_us) = (time_us, time_us);
-            if let Some((start, end)) = peek.frame.and_then(|f| f.exposure_us) {
-                until_us = end.max(start);
+            if let Some(exposure) = peek.frame.and_then(|f| f.exposure) {
+                until_us = exposure.until_us.max(exposure.from_us);
             }
             // An empty event packet has no timestamp.
             if peek.first_us.is_some()

@@ -15,7 +15,7 @@ use crate::camera::{
 use crate::event::{EventPool, Trigger};
 use crate::image::Size;
 use crate::panics::Locked;
-use crate::time::Timestamp;
+use crate::time::{RangeUs, Timestamp};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -222,7 +222,7 @@ impl Camera {
     fn frame(&mut self, frame: Frame, out: &mut Vec<Packet>) {
         let sequence = self.frames;
         self.frames += 1;
-        let Some((start_us, end_us)) = frame.exposure_us else {
+        let Some(RangeUs { from_us: start_us, until_us: end_us }) = frame.exposure else {
             return self.lost(DropCause::Malformed, DropUnit::Frames, 1);
         };
         let timing = if self.parts.only == Some(StreamKind::Frames) {

@@ -2,13 +2,12 @@
 
 use crate::event::{Event, EventBuffer, Trigger, TriggerEdge};
 use crate::image::{ImageU8, Size};
-use crate::time::Timestamp;
+use crate::time::{RangeUs, Timestamp};
 use neuromorphic_drivers::types::{Polarity, PolarityEvent, TriggerEvent, TriggerPolarity};
 
 /// A frame of a DAVIS346. Its exposure is unknown if its words were incomplete.
 pub(super) struct Frame {
-    /// Start and end of the exposure, in microseconds.
-    pub(super) exposure_us: Option<(i64, i64)>,
+    pub(super) exposure: Option<RangeUs>,
     pub(super) picture: ImageU8,
 }
 
