@@ -13,6 +13,7 @@ mod shrink;
 pub use luma::LUMA_BGR;
 pub(crate) use pad::{Padded, reflect_bytes, reflect_converted, reflect_plane};
 pub use pool::ImagePool;
+pub(crate) use shrink::pixels_of_cell;
 
 use pool::Samples;
 
