@@ -1,0 +1,71 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use super::*;
+use crate::engine::{EventTensor, Restored};
+use crate::event::{EventBuffer, EventInput};
+use std::sync::{Arc, Mutex};
+
+/// Returns its input, and notes where that lay.
+struct Mirror(Arc<Mutex<Vec<usize>>>);
+
+impl Engine for Mirror {
+    fn event_input(&self) -> EventInput {
+        EventInput::Counts
+    }
+
+    fn restore(
+        &mut self,
+        blur: &Image<'_>,
+        targets: &[EventTensor<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        self.0.lock().unwrap().push(blur.data.as_ptr().addr());
+        let latent = blur.data.to_vec();
+        Ok(targets.iter().map(|_| Restored { latent: latent.clone(), ratio: vec![] }).collect())
+    }
+}
+
+fn exposure(frame: impl Into<BlurryFrame>) -> Exposure {
+    Exposure {
+        frame: frame.into(),
+        span: TimeRange::new(0.0, 10.0),
+        events: EventBuffer::default(),
+        sensor: Size::new(16, 16),
+    }
+}
+
+#[test]
+fn a_frame_of_numbers_is_copied_only_if_it_must_be_padded() {
+    let seen = Arc::default();
+    let mut deblurrer = Deblurrer::new(Box::new(Mirror(Arc::clone(&seen))));
+    let mut is_lent = |colour, size: Size| {
+        let frame = ImageF32::filled(colour, size, 0.25);
+        let restored = deblurrer.restore(&exposure(frame.clone()), &[0.5]).unwrap();
+        assert_eq!(restored, std::slice::from_ref(&frame));
+        seen.lock().unwrap().pop() == Some(frame.data().as_ptr().addr())
+    };
+    assert!(is_lent(true, Size::new(32, 16)));
+    assert!(!is_lent(true, Size::new(31, 16)) && !is_lent(false, Size::new(32, 16)));
+}
+
+#[test]
+fn a_frame_of_eight_bits_is_the_same_input_as_its_numbers() {
+    let mut deblurrer = Deblurrer::new(Box::new(Mirror(Arc::default())));
+    for (channels, size) in [(3, Size::new(32, 16)), (3, Size::new(31, 17)), (1, Size::new(5, 3))] {
+        let levels = (0..channels * size.area()).map(|i| (7 * i % 256) as u8).collect();
+        let picture = ImageU8::new(channels, size, levels).unwrap();
+        let inputs = [exposure(picture.clone()), exposure(picture.to_f32())];
+        let [bytes, numbers] = inputs.each_ref().map(|input| {
+            let restored = deblurrer.restore(input, &[0.5]).unwrap();
+            let (blur, _) = prepared(input, &[], Thresholds::DEFAULT).unwrap();
+            let mut planes = vec![0; blur.size().area()];
+            let written: Vec<Vec<u8>> = (0..3)
+                .map(|channel| {
+                    assert!(blur.write_bytes(channel, &mut planes));
+                    planes.clone()
+                })
+                .collect();
+            (restored, written)
+        });
+        assert_eq!(bytes, numbers);
+    }
+}
