@@ -1,19 +1,22 @@
 //! Fine-tunes given weights on one recording without ground truth: the published second stage with
 //! the given weights as teacher, evaluated on held-out pairs.
 
+mod quality;
+
+pub use quality::{Quality, worse};
+
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
-use super::loss::{self, Losses, Objective, Unlabelled};
+use super::loss::{Objective, Unlabelled};
 use super::recordings::{Crop, Recordings};
 use super::watch::{Progress, TrainObserver};
 use super::{Batch, Device, Learner, TrainError};
-use crate::deblur::metrics;
 use crate::event::Thresholds;
-use crate::image::{ImageF32, Size};
 use crate::network::Weights;
 use crate::random::KeyedRng;
 use crate::sequence::Pair;
 use crate::time::EventTimes;
+use quality::{score, sharpness};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,15 +60,6 @@ impl Default for Settings {
     }
 }
 
-/// Quality of weights on the held-out pairs, measured without ground truth.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Quality {
-    /// Mean losses with the published weights; the teacher is always the initial weights.
-    pub losses: Losses,
-    /// Mean sharpness (see [`metrics::sharpness`]) of the restored crops.
-    pub sharpness: f64,
-}
-
 /// The result of an adaptation.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -91,9 +85,6 @@ pub struct Outcome {
 const HELD_OUT_ONE_IN: usize = 5;
 /// Crops per held-out pair that are evaluated.
 const CROPS: u64 = 3;
-/// Weights whose restored images lose this share of sharpness are rejected, even if the losses
-/// fell: blurry images agree with each other most easily.
-const MAX_SHARPNESS_LOSS: f64 = 0.02;
 /// Number of evaluations during training.
 const EVALUATIONS: u32 = 4;
 /// RNG keys that separate the uses of the seed.
@@ -313,37 +304,4 @@ fn batch(all: &Recordings, training: &[usize], settings: Settings, step: u64) ->
         all.unlabelled(*file, &[settings.seed, SAMPLE, number, 1])
     };
     (0..size).into_par_iter().filter_map(one).collect()
-}
-
-/// Why `after` is worse than `before`; `None` if it is better.
-pub fn worse(before: &Quality, after: &Quality) -> Option<String> {
-    let (a, b) = (after.losses.total(), before.losses.total());
-    // NaN counts as worse.
-    if !matches!(a.partial_cmp(&b), Some(std::cmp::Ordering::Less)) {
-        return Some(format!("the held-out losses did not fall: {b:.4} before, {a:.4} after"));
-    }
-    let (a, b) = (after.sharpness, before.sharpness);
-    (a < (1.0 - MAX_SHARPNESS_LOSS) * b)
-        .then(|| format!("the restored images lost sharpness: {b:.5} before, {a:.5} after"))
-}
-
-fn score(net: &Net, teacher: &Net, samples: &[Unlabelled]) -> Result<Quality, TrainError> {
-    let one = |sample: &Unlabelled| {
-        let losses = loss::unlabelled(net, Some(teacher), sample, Objective::default(), None)?;
-        Ok((losses, sharpness(&net.forward(&sample.blur_to_sharp())?.latent, sample)))
-    };
-    let all: Vec<(Losses, f64)> = samples.par_iter().map(one).collect::<Result<_, TrainError>>()?;
-    let mut quality = Quality::default();
-    let share = 1.0 / all.len().max(1) as f64;
-    for (losses, sharp) in &all {
-        quality.losses.add(losses, share);
-        quality.sharpness += share * sharp;
-    }
-    Ok(quality)
-}
-
-fn sharpness(image: &[f32], of: &Unlabelled) -> f64 {
-    let clamped = image.iter().map(|v| v.clamp(0.0, 1.0)).collect();
-    let planes = ImageF32::new(3, Size::new(of.width, of.height), clamped);
-    planes.map_or(0.0, |p| metrics::sharpness(&p))
 }

@@ -2,8 +2,7 @@
 
 use super::controls;
 use super::decoded::{Decoded, Frame};
-use super::evt3::Evt3;
-use super::inivation::{Davis346, Dvxplorer};
+use super::decoder::Decoder;
 use super::model::Model;
 use super::port::{Buffer, Format, OpenSettings, Port};
 use crate::camera::joiner::PacketJoiner;
@@ -24,34 +23,6 @@ use std::time::{Duration, Instant};
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest number of packets that one call passes on.
 const MAX_PACKETS: usize = 64;
-
-/// The decoder of a camera's words.
-enum Decoder {
-    Evt3(Evt3),
-    Dvxplorer(Dvxplorer),
-    Davis346(Box<Davis346>),
-}
-
-impl Decoder {
-    fn new(format: Format, sensor: Size) -> Self {
-        match format {
-            Format::Evt3 => Self::Evt3(Evt3::new(sensor)),
-            Format::Dvxplorer => Self::Dvxplorer(Dvxplorer::new(sensor)),
-            Format::Davis346 { invert_events, frames } => {
-                Self::Davis346(Box::new(Davis346::new(sensor, invert_events, frames)))
-            }
-        }
-    }
-
-    fn decode(&mut self, bytes: &[u8], out: &mut Decoded) {
-        out.malformed += u64::from(!bytes.len().is_multiple_of(2));
-        match self {
-            Self::Evt3(decoder) => decoder.decode(bytes, out),
-            Self::Dvxplorer(decoder) => decoder.decode(bytes, out),
-            Self::Davis346(decoder) => decoder.decode(bytes, out),
-        }
-    }
-}
 
 /// What a camera is made of, besides its port.
 pub(super) struct Parts {
