@@ -1,15 +1,17 @@
 //! The simulated rig as a camera: frames and events of one moving scene in real time, on two clocks
 //! that differ like those of two real cameras.
 
+mod rendering;
+
 use crate::camera::{
     Control, ControlError, Device, DeviceError, DeviceSelector, Driver, Drops, EventPacket,
     FramePacket, FrameTiming, Identity, Packet, SimulationRate, Value,
 };
 use crate::event::{Event, Trigger, TriggerEdge};
-use crate::panics::caught;
 use crate::simulate::rig::{Jitter, Period, RigModel, RigWorld};
 use crate::time::{RangeUs, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use rendering::render;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -72,25 +74,6 @@ impl Driver for Sim {
             begun: VecDeque::new(),
             lag: Duration::ZERO,
         }))
-    }
-}
-
-/// Renders the world one period ahead of its receiver, until the receiver is dropped.
-fn render(
-    mut world: RigWorld,
-    settings: &Receiver<(i64, f64)>,
-    periods: &Sender<Result<Period, DeviceError>>,
-) {
-    loop {
-        if let Some((exposure_us, speed)) = settings.try_iter().last() {
-            world.set(exposure_us, speed);
-        }
-        let period = caught(|| world.period().map_err(|e| e.to_string()));
-        let period = period.and_then(|period| period).map_err(DeviceError::Unusable);
-        let last = period.is_err();
-        if periods.send(period).is_err() || last {
-            return;
-        }
     }
 }
 

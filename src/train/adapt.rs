@@ -2,63 +2,25 @@
 //! the given weights as teacher, evaluated on held-out pairs.
 
 mod quality;
+mod settings;
 
 pub use quality::{Quality, worse};
+pub use settings::Settings;
 
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
 use super::loss::{Objective, Unlabelled};
 use super::recordings::{Crop, Recordings};
 use super::watch::{Progress, TrainObserver};
-use super::{Batch, Device, Learner, TrainError};
-use crate::event::Thresholds;
+use super::{Batch, Learner, TrainError};
 use crate::network::Weights;
 use crate::random::KeyedRng;
 use crate::sequence::Pair;
-use crate::time::EventTimes;
 use quality::{score, sharpness};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// Settings of an adaptation.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Training time; evaluation comes on top of it.
-    pub time: Duration,
-    /// Batch size.
-    pub batch: usize,
-    /// Learning rate. The default is a fifth of that of the published cycles: working weights need
-    /// small adjustments only.
-    pub rate: f64,
-    /// The event camera's contrast thresholds, which weights with the event prior need.
-    pub thresholds: Thresholds,
-    /// Side of the crops in image pixels; reduced if the recording is smaller.
-    pub side: usize,
-    /// Random seed.
-    pub seed: u64,
-    /// Device that computes gradients; evaluation runs on the CPU.
-    pub device: Device,
-    /// Unit and offset of the events' times.
-    pub times: EventTimes,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let time = Duration::from_secs(600);
-        Self {
-            time,
-            batch: 4,
-            rate: 1e-4,
-            thresholds: Thresholds::DEFAULT,
-            side: 128,
-            seed: 1226,
-            device: Device::Processor,
-            times: EventTimes::default(),
-        }
-    }
-}
+use std::time::Instant;
 
 /// The result of an adaptation.
 #[derive(Clone, Debug)]
