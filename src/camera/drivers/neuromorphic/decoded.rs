@@ -88,3 +88,22 @@ pub(super) fn microseconds(t: u64) -> i64 {
 pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = u16> + '_ {
     bytes.as_chunks::<2>().0.iter().map(|word| u16::from_le_bytes(*word))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_drops_what_the_buffer_held_and_keeps_the_events_before_it() {
+        let event = |t_us| Event { t_us, x: 0, y: 0, polarity: true };
+        let events = vec![event(8), event(9), event(10), event(11), event(12)].into();
+        let mut decoded = Decoded { events, begun: 2, last_us: Some(12), ..Decoded::default() };
+        decoded.clock_reset();
+        assert_eq!(decoded.events, vec![event(8), event(9)]);
+        assert_eq!((decoded.before_reset, decoded.last_us), ((3, 0), None));
+        decoded.events.push(event(1));
+        decoded.clock_reset();
+        assert_eq!(decoded.events, vec![event(8), event(9)]);
+        assert_eq!(decoded.before_reset, (4, 0));
+    }
+}
