@@ -134,7 +134,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         events.retain(|e| (start_us..end_us).contains(&e.t_us));
-        let frame = shutter.read_out(i as u64, &CameraSettings::default()).to_f32();
+        let frame = shutter.read_out(i as u64, &CameraSettings::default()).to_f32().into();
         let (from, to) = (start_us as f64 * 1e-6, end_us as f64 * 1e-6);
         let travel = scene.travel_px(from, to, 288.0, 192.0);
         println!("exposure {i}: {} events; travel {travel:.1?} px", events.len());

@@ -154,7 +154,7 @@ fn measure(
         if i % (PAIRS / FORMER) == 0 {
             let all: Vec<Event> = events.concat();
             let exposure = |picture: &ImageU8, span| Exposure {
-                frame: picture.to_f32(),
+                frame: picture.to_f32().into(),
                 span,
                 events: all.clone().into(),
                 sensor,

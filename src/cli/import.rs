@@ -1,20 +1,23 @@
 //! `gem-live import`: makes MS-RBD pairs of recordings of other programs and datasets.
 
+mod advice;
+mod run;
+
 use super::common::without_effect;
 use super::failure::Failure;
 use super::interrupt::Finishing;
 use super::synth::target::{Folder, named, size};
-use gem_live::datagen::dataset_writer::{DatasetWriter, SetError, Summary};
-use gem_live::datagen::hs_ergb::{Recipe, Sequence};
-use gem_live::formats::file_kind::{FileKind, Wanted};
+use advice::nothing_found;
+use gem_live::datagen::dataset_writer::{DatasetWriter, Summary};
+use gem_live::datagen::hs_ergb::Recipe;
 use gem_live::image::Size;
+use gem_live::sequence::DATASET_MANIFEST;
 use gem_live::sequence::import::{
-    ForeignSource, FrameExposure, ImportError, ImportOptions, Stamp, TimeUnit, check, doubt,
-    find_foreign, pair, pair_count,
+    ForeignSource, FrameExposure, ImportOptions, Stamp, TimeUnit, find_foreign,
 };
-use gem_live::sequence::{DATASET_MANIFEST, Entry, Pair, SaveError, folder_advice};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::path::{Path, PathBuf};
+use run::Run;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -110,58 +113,6 @@ fn unit(text: &str) -> Result<TimeUnit, String> {
     TimeUnit::from_symbol(text).ok_or_else(|| "expected s, ms, us or ns".into())
 }
 
-/// A packed table of events or times in a folder.
-fn packed_table(folder: &Path) -> Option<String> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = entries.take(1000).map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let ends_with = |path: &Path, wanted: &[&str]| {
-        path.extension().is_some_and(|end| wanted.iter().any(|w| end.eq_ignore_ascii_case(w)))
-    };
-    let packed = |name: &String| {
-        let path = Path::new(name);
-        let table = path.file_stem().is_some_and(|stem| ends_with(stem.as_ref(), &["csv", "txt"]));
-        table && ends_with(path, &["gz", "bz2", "xz", "zst", "zip", "7z"])
-    };
-    names.filter(packed).min()
-}
-
-/// Why nothing at a path is imported, and what to do.
-fn nothing_found(path: &Path) -> String {
-    if let Some(advice) = folder_advice(path) {
-        return format!("nothing in it is imported: {advice}");
-    }
-    if let Some(name) = packed_table(path) {
-        return format!("nothing in it is imported: {name} is packed: unpack it, and import again");
-    }
-    match FileKind::of_file(path) {
-        Ok(FileKind::Zip) => {
-            "MS-RBD pairs (npz) need no import: give them to deblur, or play them with gem-live \
-             --source replay:FILE"
-                .to_owned()
-        }
-        Ok(kind) => kind.message(Wanted::Source),
-        // A named pipe or a device.
-        Err(e) if !path.is_dir() => e.to_string(),
-        Err(_) => "no recording of a format that is read (pictures with csv or txt events, HighREV, \
-                   HS-ERGB, BS-ERGB, EFNet's HDF5, ROS 1 bags, MCAP). Folders of MS-RBD pairs need \
-                   no import: give them to deblur, or play them with gem-live --source replay:FOLDER"
-            .to_owned(),
-    }
-}
-
-/// The recordings of one run, and what they have in common.
-struct Run<'a> {
-    import: &'a Import,
-    options: ImportOptions,
-    set: DatasetWriter,
-    /// Of the first recording; a dataset has one.
-    scale_factor: Option<f64>,
-    bar: ProgressBar,
-    finishing: Finishing,
-    /// The user has asked the command to end before all was imported.
-    stopped: bool,
-}
-
 impl Import {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
         let mut sources = Vec::new();
@@ -181,9 +132,16 @@ impl Import {
         // Hidden where stderr is no terminal.
         let bar = ProgressBar::new(0).with_style(style);
         let set = DatasetWriter::open(&self.out, self.settings(&sources))?;
+        let recipe = self.average.map(|average| Recipe {
+            average: average.into(),
+            truths: self.truths.unwrap_or(7).into(),
+            gap: self.gap.unwrap_or(0).into(),
+        });
+        let (into, options) = (self.into, self.options());
         let mut run = Run {
-            import: self,
-            options: self.options(),
+            into,
+            recipe,
+            options,
             set,
             scale_factor: None,
             bar,
@@ -281,135 +239,5 @@ impl Import {
             self.out.display(),
             skipped.len()
         );
-    }
-}
-
-impl Run<'_> {
-    /// Whether to end before the next file.
-    fn stops(&mut self) -> bool {
-        self.stopped |= self.finishing.requested();
-        self.stopped
-    }
-
-    /// Imports one recording. What cannot be used is added to the summary. An error ends the run:
-    /// an exposure time is unknown, or the output cannot be written.
-    fn source(&mut self, source: &ForeignSource, name: &str) -> Result<(), Failure> {
-        let import = self.import;
-        let stem = format!("{}/{name}", import.into.folder(&source.path));
-        let path = source.path.display().to_string();
-        if let (Some(average), true) = (import.average, source.is_time_lens()) {
-            let recipe = Recipe {
-                average: average.into(),
-                truths: import.truths.unwrap_or(7).into(),
-                gap: import.gap.unwrap_or(0).into(),
-            };
-            let sequence = match Sequence::open(&source.path, &self.options) {
-                Ok(sequence) => sequence,
-                Err(error) => {
-                    self.set.skip(error.to_string());
-                    return Ok(());
-                }
-            };
-            self.print(&format!("{path}: HS-ERGB or BS-ERGB, {average} frames averaged"));
-            return self.pairs(&path, &stem, sequence.pairs(&recipe), |number| {
-                sequence.pair(&recipe, number).map_err(|e| e.to_string())
-            });
-        }
-        self.bar.set_message(format!("reading {path}"));
-        let mut recording = match source.open(&self.options) {
-            Ok(recording) => recording,
-            Err(error @ ImportError::Exposure(_)) => return Err(error.into()),
-            Err(error) => {
-                self.set.skip(error.to_string());
-                return Ok(());
-            }
-        };
-        self.print(&format!(
-            "{path}: {}, {} frames, events of {} pixels",
-            recording.format(),
-            recording.frames().len(),
-            recording.sensor()
-        ));
-        for remark in recording.remarks() {
-            self.print(&format!("  {remark}"));
-        }
-        match check(recording.as_ref()) {
-            Ok(()) => {
-                if let Some(why) = doubt(recording.as_ref()) {
-                    self.bar.suspend(|| eprintln!("gem-live: {path}: warning: {why}"));
-                }
-                let count = pair_count(recording.as_ref());
-                if recording.frames().len() % 2 == 1
-                    && let Some(last) = recording.frames().last()
-                {
-                    self.set.skip(format!("{path}: {}: it has no partner", last.name));
-                }
-                self.pairs(&path, &stem, count, |number| pair(recording.as_mut(), &path, number))?;
-            }
-            Err(why) => self.set.skip(format!("{path}: {why}")),
-        }
-        for line in recording.skipped() {
-            self.set.skip(format!("{path}: {line}"));
-        }
-        Ok(())
-    }
-
-    fn pairs(
-        &mut self,
-        path: &str,
-        stem: &str,
-        count: usize,
-        mut make: impl FnMut(usize) -> Result<(Pair, Entry), String>,
-    ) -> Result<(), Failure> {
-        self.bar.reset();
-        self.bar.set_length(count as u64);
-        self.bar.set_message(path.to_owned());
-        let (mut made, mut earlier) = (0, 0);
-        for number in 0..count {
-            if self.stops() {
-                break;
-            }
-            self.bar.inc(1);
-            let file = format!("{stem}_{number:05}.npz");
-            if self.set.has(&file) && self.scale_factor.is_some() {
-                earlier += 1;
-                continue;
-            }
-            let (pair, entry) = match make(number) {
-                Ok(made) => made,
-                Err(why) => {
-                    self.set.skip(format!("{path}: pair {number}: {why}"));
-                    continue;
-                }
-            };
-            if let Some(scale) = self.scale_factor.filter(|scale| *scale != pair.scale_factor) {
-                self.set.skip(format!(
-                    "{path}: pair {number}: its pictures have {} pixels per event pixel, the \
-                     dataset's {scale}: import it into another folder",
-                    pair.scale_factor
-                ));
-                continue;
-            }
-            if self.set.has(&file) {
-                earlier += 1;
-            } else {
-                match self.set.add(&file, &pair, entry) {
-                    Ok(()) => made += 1,
-                    // The pair itself is at fault; others may be whole.
-                    Err(SetError::Save(SaveError::Pair(error))) => {
-                        self.set.skip(format!("{path}: pair {number}: {error}"));
-                        continue;
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            self.scale_factor = Some(pair.scale_factor);
-        }
-        self.print(&format!("  {made} pairs written, {earlier} from earlier runs, of {count}"));
-        Ok(())
-    }
-
-    fn print(&self, line: &str) {
-        self.bar.suspend(|| println!("{line}"));
     }
 }

@@ -168,7 +168,7 @@ impl Sampler {
         let raised = |c: f32| f64::from(c) * drawn.threshold_factor();
         let thresholds =
             Thresholds { on: raised(optics.pixels.on), off: raised(optics.pixels.off) };
-        let exposure = Exposure { frame, span, events: events.into(), sensor };
+        let exposure = Exposure { frame: frame.into(), span, events: events.into(), sensor };
         Sample { exposure, instant_us, sharp, scale, thresholds, blur_px }
     }
 }

@@ -7,13 +7,14 @@ use crate::image::{ImageF32, ImagePool, ImageU8, Padded, Rounding};
 /// The upper left part of a padded latent image, in the frame's shape; a gray frame gets the mean
 /// of the colors.
 pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> ImageF32 {
-    let mut out = exposure.frame.clone();
+    let colour = exposure.frame.channels() == 3;
+    let mut out = ImageF32::filled(colour, exposure.frame.size(), 0.0);
     let rows = Rows::of(exposure);
     for (i, row) in out.data_mut().chunks_exact_mut(rows.width).enumerate() {
-        if exposure.frame.channels() == 1 {
-            rows.mean(latent, i).zip(row).for_each(|(mean, v)| *v = mean);
-        } else {
+        if colour {
             row.copy_from_slice(rows.at(latent, i / rows.height, i % rows.height));
+        } else {
+            rows.mean(latent, i).zip(row).for_each(|(mean, v)| *v = mean);
         }
     }
     out

@@ -13,7 +13,7 @@
 use super::DeblurError;
 use crate::event::{EgerError, Event, Thresholds};
 use crate::exposure::Exposure;
-use crate::image::{ImageF32, Size};
+use crate::image::{ImageF32, Size, pixels_of_cell};
 use crate::time::TimeRange;
 
 /// The sharp image at every target, a time range on the events' clock. Events of another
@@ -27,8 +27,9 @@ pub fn edi(
     thresholds: Thresholds,
 ) -> Result<Vec<ImageF32>, DeblurError> {
     let ratios = log_ratios(exposure, targets, thresholds)?;
-    let size = exposure.frame.size();
-    Ok(ratios.iter().map(|r| apply(&exposure.frame, &enlarge(r, exposure.sensor, size))).collect())
+    let frame = exposure.frame.to_f32();
+    let size = frame.size();
+    Ok(ratios.iter().map(|r| apply(&frame, &enlarge(r, exposure.sensor, size))).collect())
 }
 
 /// Estimates one threshold for both polarities from two consecutive exposures: each restored at its
@@ -65,9 +66,9 @@ pub fn estimate_thresholds(
     let mut sides = Vec::new();
     for side in ordered {
         let (e, events) = side?;
-        let frame = ImageF32::filled(false, Size::new(1, 1), 0.0);
+        let frame = ImageF32::filled(false, Size::new(1, 1), 0.0).into();
         let exposure = Exposure { frame, span: e.span, events: events.into(), sensor };
-        sides.push((exposure, log_luminance(&reduce(&e.frame, sensor))));
+        sides.push((exposure, log_luminance(&reduce(&e.frame.to_f32(), sensor))));
     }
     let disagreement = |log_contrast: f64| -> Result<f64, DeblurError> {
         let contrast = log_contrast.exp();
@@ -127,16 +128,12 @@ fn log_luminance(image: &ImageF32) -> Vec<f32> {
 fn reduce(frame: &ImageF32, to: Size) -> ImageF32 {
     let from = frame.size();
     let mut out = ImageF32::filled(frame.channels() == 3, to, 0.0);
-    let bounds = |i: usize, n: usize, cells: usize| {
-        let start = (i * n / cells).min(n - 1);
-        start..((i + 1) * n / cells).max(start + 1)
-    };
     for (c, plane) in out.data_mut().chunks_exact_mut(to.area()).enumerate() {
         let source = frame.plane(c);
         for (y, row) in plane.chunks_exact_mut(to.width).enumerate() {
-            let rows = bounds(y, from.height, to.height);
+            let rows = pixels_of_cell(y, from.height, to.height);
             for (x, v) in row.iter_mut().enumerate() {
-                let columns = bounds(x, from.width, to.width);
+                let columns = pixels_of_cell(x, from.width, to.width);
                 let count = (rows.len() * columns.len()) as f32;
                 let line = |r: usize| source[r * from.width..][columns.clone()].iter().sum::<f32>();
                 *v = rows.clone().map(line).sum::<f32>() / count;

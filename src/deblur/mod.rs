@@ -18,9 +18,10 @@ pub use thresholds::{FramePair, ThresholdEstimator, Unused};
 
 use crate::engine::{Blurry, Engine, EngineError, Events, Image, OutputFormat, OutputRef};
 use crate::event::EgerError;
-use crate::exposure::Exposure;
+use crate::exposure::{BlurryFrame, Exposure};
 use crate::image::{
-    ImageF32, ImagePool, ImageU8, Padded, Rounding, Size, reflect_bytes, reflect_plane,
+    ImageF32, ImagePool, ImageU8, Padded, Rounding, Size, fraction, reflect_bytes,
+    reflect_converted, reflect_plane,
 };
 use crate::time::TimeRange;
 use crop::{crop_numbers, crop_picture};
@@ -120,7 +121,7 @@ impl Deblurrer {
         };
         let plan = ReblurPlan::new(exposure, targets, count);
         let images = self.compute(exposure, &plan.targets, OutputFormat::F32, numbers)?;
-        Ok(plan.finish(&exposure.frame, images))
+        Ok(plan.finish(&exposure.frame.to_f32(), images))
     }
 
     /// Like [`Deblurrer::restore`], in eight bits. The result equals the rounded result of
@@ -165,16 +166,18 @@ impl Deblurrer {
     ) -> Result<Vec<T>, DeblurError> {
         let (blur, events) = prepared(exposure, targets, self.thresholds)?;
         let Size { width, height } = blur.size();
-        let frame = &exposure.frame;
-        // A colour frame that needs no padding is the engine's input as it is.
-        let data: &[f32] = if frame.channels() == 3 && frame.size() == blur.size() {
-            frame.data()
-        } else {
-            self.padded.resize(3 * width * height, 0.0);
-            for (channel, plane) in self.padded.chunks_exact_mut(width * height).enumerate() {
-                blur.write_plane(channel, plane);
+        let data: &[f32] = match &exposure.frame {
+            // Numbers in colour that need no padding are the engine's input as they are.
+            BlurryFrame::F32(frame) if frame.channels() == 3 && frame.size() == blur.size() => {
+                frame.data()
             }
-            &self.padded
+            _ => {
+                self.padded.resize(3 * width * height, 0.0);
+                for (channel, plane) in self.padded.chunks_exact_mut(width * height).enumerate() {
+                    blur.write_plane(channel, plane);
+                }
+                &self.padded
+            }
         };
         let image = Image { data, height, width };
         let mut out = Vec::with_capacity(targets.len());
@@ -204,9 +207,9 @@ fn expect(found: usize, expected: usize) -> Result<(), DeblurError> {
     if found == expected { Ok(()) } else { Err(DeblurError::Answer { found, expected }) }
 }
 
-/// A frame that is padded while it is written to the engine.
+/// A frame that is converted and padded while it is written to the engine.
 struct PaddedFrame<'a> {
-    frame: &'a ImageF32,
+    frame: &'a BlurryFrame,
     size: Size,
 }
 
@@ -216,11 +219,24 @@ impl Blurry for PaddedFrame<'_> {
     }
 
     fn write_plane(&self, channel: usize, to: &mut [f32]) {
-        reflect_plane(self.frame.plane(channel), self.frame.size(), self.size, to);
+        let (from, size) = (self.frame.size(), self.size);
+        match self.frame {
+            BlurryFrame::U8(frame) => {
+                reflect_converted(frame.plane(channel), from, size, to, fraction);
+            }
+            BlurryFrame::F32(frame) => reflect_plane(frame.plane(channel), from, size, to),
+        }
     }
 
     fn write_bytes(&self, channel: usize, to: &mut [u8]) -> bool {
-        reflect_bytes(self.frame.plane(channel), self.frame.size(), self.size, to)
+        let (from, size) = (self.frame.size(), self.size);
+        match self.frame {
+            BlurryFrame::U8(frame) => {
+                reflect_converted(frame.plane(channel), from, size, to, |v| v);
+                true
+            }
+            BlurryFrame::F32(frame) => reflect_bytes(frame.plane(channel), from, size, to),
+        }
     }
 }
 

@@ -96,7 +96,8 @@ mod tests {
 
     fn exposure(frame: ImageF32) -> Exposure {
         let sensor = frame.size();
-        Exposure { frame, events: Vec::new().into(), span: TimeRange::new(0.0, 8000.0), sensor }
+        let span = TimeRange::new(0.0, 8000.0);
+        Exposure { frame: frame.into(), events: Vec::new().into(), span, sensor }
     }
 
     #[test]
@@ -115,7 +116,7 @@ mod tests {
         let plan = ReblurPlan::new(&exposure, &wanted, 8);
         // The wanted instants are those of the mean: nothing else has to be restored.
         assert_eq!(plan.targets, wanted);
-        let corrected = plan.finish(&exposure.frame, restored);
+        let corrected = plan.finish(&exposure.frame.to_f32(), restored);
         for (got, want) in corrected.iter().zip(&truth) {
             for (a, b) in got.data().iter().zip(want.data()) {
                 assert!((a - b).abs() < 1e-6);
@@ -136,7 +137,7 @@ mod tests {
         let plan = ReblurPlan::new(&exposure, &wanted, 5);
         let pixel = |v: f32| ImageF32::new(1, Size::new(1, 1), vec![v]).unwrap();
         let corrected =
-            plan.finish(&exposure.frame, (0..5).map(|k| pixel(0.1 * k as f32)).collect());
+            plan.finish(&exposure.frame.to_f32(), (0..5).map(|k| pixel(0.1 * k as f32)).collect());
         assert_eq!(corrected.len(), 1);
         // The mean is 0.2, which lacks 0.3 of the frame.
         assert!((corrected[0].data()[0] - 0.3).abs() < 1e-6);

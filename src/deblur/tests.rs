@@ -1,4 +1,4 @@
-//! Frames in place, and what reblurring has no effect on.
+//! Frames in place, frames of eight bits, and what reblurring has no effect on.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
@@ -49,12 +49,7 @@ fn an_exposure_that_was_submitted_is_not_reblurred() {
     let mut deblurrer = Deblurrer::new(Box::new(Dim));
     let size = Size::new(16, 16);
     for colour in [false, true] {
-        let exposure = Arc::new(Exposure {
-            frame: ImageF32::filled(colour, size, 0.8),
-            span: TimeRange::new(0.0, 10.0),
-            events: EventBuffer::default(),
-            sensor: size,
-        });
+        let exposure = Arc::new(exposure(ImageF32::filled(colour, size, 0.8)));
         deblurrer.set_reblur_instants(Some(MIN_REBLUR_INSTANTS));
         let nearest = Rounding::Nearest;
         let whole = deblurrer.restore_pictures(&exposure, &[0.5], nearest).unwrap();
@@ -64,21 +59,48 @@ fn an_exposure_that_was_submitted_is_not_reblurred() {
     }
 }
 
+fn exposure(frame: impl Into<BlurryFrame>) -> Exposure {
+    Exposure {
+        frame: frame.into(),
+        span: TimeRange::new(0.0, 10.0),
+        events: EventBuffer::default(),
+        sensor: Size::new(16, 16),
+    }
+}
+
 #[test]
-fn a_frame_is_copied_only_if_it_must_be_padded() {
+fn a_frame_of_numbers_is_copied_only_if_it_must_be_padded() {
     let seen = Arc::default();
     let mut deblurrer = Deblurrer::new(Box::new(Mirror(Arc::clone(&seen))));
     let mut is_lent = |colour, size: Size| {
-        let exposure = Exposure {
-            frame: ImageF32::filled(colour, size, 0.25),
-            span: TimeRange::new(0.0, 10.0),
-            events: EventBuffer::default(),
-            sensor: Size::new(16, 16),
-        };
-        let restored = deblurrer.restore(&exposure, &[0.5]).unwrap();
-        assert_eq!(restored, std::slice::from_ref(&exposure.frame));
-        seen.lock().unwrap().pop() == Some(exposure.frame.data().as_ptr().addr())
+        let frame = ImageF32::filled(colour, size, 0.25);
+        let restored = deblurrer.restore(&exposure(frame.clone()), &[0.5]).unwrap();
+        assert_eq!(restored, std::slice::from_ref(&frame));
+        seen.lock().unwrap().pop() == Some(frame.data().as_ptr().addr())
     };
     assert!(is_lent(true, Size::new(32, 16)));
     assert!(!is_lent(true, Size::new(31, 16)) && !is_lent(false, Size::new(32, 16)));
+}
+
+#[test]
+fn a_frame_of_eight_bits_is_the_same_input_as_its_numbers() {
+    let mut deblurrer = Deblurrer::new(Box::new(Mirror(Arc::default())));
+    for (channels, size) in [(3, Size::new(32, 16)), (3, Size::new(31, 17)), (1, Size::new(5, 3))] {
+        let levels = (0..channels * size.area()).map(|i| (7 * i % 256) as u8).collect();
+        let picture = ImageU8::new(channels, size, levels).unwrap();
+        let inputs = [exposure(picture.clone()), exposure(picture.to_f32())];
+        let [bytes, numbers] = inputs.each_ref().map(|input| {
+            let restored = deblurrer.restore(input, &[0.5]).unwrap();
+            let (blur, _) = prepared(input, &[], Thresholds::DEFAULT).unwrap();
+            let mut planes = vec![0; blur.size().area()];
+            let written: Vec<Vec<u8>> = (0..3)
+                .map(|channel| {
+                    assert!(blur.write_bytes(channel, &mut planes));
+                    planes.clone()
+                })
+                .collect();
+            (restored, written)
+        });
+        assert_eq!(bytes, numbers);
+    }
 }

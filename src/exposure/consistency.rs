@@ -4,10 +4,13 @@
 //! exposures, or on another grid than the sensor. Restored images then look plausible and are those
 //! of a camera without events. [`check`] compares ranges and names the likely cause.
 
+mod finding;
+
+pub use finding::{Cause, Finding};
+
 use crate::event::Event;
 use crate::image::Size;
 use crate::time::{EventTimes, TimeUnit};
-use std::fmt::{self, Display, Formatter};
 
 /// Share of the events below which they do not belong to the exposures. Events of a whole recording
 /// beside a short exposure are far more.
@@ -21,150 +24,6 @@ const PART: f64 = 0.6;
 /// Sum of both axes' margins before the first event, as shares of the reached sides, up to which
 /// events begin at the grid's first pixels.
 const MARGINS: f64 = 0.25;
-/// Times from here on, in microseconds, are counted from 1970 rather than from a start: three years.
-const UNIX_US: i64 = 100_000_000_000_000;
-
-/// Why the times of events and exposures differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The events are in another unit.
-    Unit(TimeUnit),
-    /// The events are on another clock, in this unit: this many microseconds added to them move
-    /// them to the exposures.
-    Clock {
-        /// The unit of the events.
-        unit: TimeUnit,
-        /// The exposures' time less the events'.
-        offset_us: i64,
-    },
-    /// Unknown: another clock or another recording.
-    Unknown,
-    /// Clock and unit agree: nothing moved, or events were lost.
-    Still,
-}
-
-/// A contradiction between events and exposures.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Finding {
-    /// There is no event at all.
-    NoEvents,
-    /// An exposure has no events, or hardly any event lies within an exposure.
-    Times {
-        /// Index of the first exposure without events.
-        empty: Option<usize>,
-        /// Number of events, and how many of them lie within the exposures or between them.
-        events: (usize, usize),
-        /// First and last time of the events, in microseconds.
-        events_us: [i64; 2],
-        /// Start of the first exposure and end of the last one, in microseconds.
-        exposures_us: [i64; 2],
-        /// The likely cause.
-        cause: Cause,
-    },
-    /// The events fill only the upper left part of the sensor.
-    Part {
-        /// The largest coordinates.
-        reached: (u16, u16),
-        /// The sensor.
-        sensor: Size,
-    },
-    /// The file and the configuration have different ratios of image to event resolution.
-    Scale {
-        /// Of the file.
-        file: f64,
-        /// Of the configuration.
-        configured: f64,
-        /// Number of events, and how many of them lie outside the configuration's sensor.
-        outside: (usize, usize),
-    },
-}
-
-impl Finding {
-    /// A word per kind, to count findings of a kind.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::NoEvents => "without events",
-            Self::Times { .. } => "with events at other times than the exposures",
-            Self::Part { .. } => "with events on a part of the sensor",
-            Self::Scale { .. } => "with another scale factor than the configuration",
-        }
-    }
-}
-
-/// A time in microseconds or seconds, whichever is shorter to read.
-struct Time(i64);
-
-impl Display for Time {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let us = self.0;
-        if us.unsigned_abs() < 100_000 {
-            return write!(f, "{us} us");
-        }
-        let (sign, us) = (if us < 0 { "-" } else { "" }, us.unsigned_abs());
-        let text = format!("{sign}{}.{:06}", us / 1_000_000, us % 1_000_000);
-        write!(f, "{} s", text.trim_end_matches('0').trim_end_matches('.'))
-    }
-}
-
-impl Display for Finding {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoEvents => f.write_str("no events at all"),
-            Self::Times { empty, events: (all, within), events_us, exposures_us, cause } => {
-                match empty {
-                    Some(0) => f.write_str("no events during the first exposure")?,
-                    Some(1) => f.write_str("no events during the second exposure")?,
-                    Some(i) => write!(f, "no events during exposure {}", i + 1)?,
-                    None => write!(f, "only {within} events lie within the exposures")?,
-                }
-                let [from, until] = events_us.map(Time);
-                write!(f, "; {all} events lie from {from} to {until}")?;
-                let [from, until] = exposures_us.map(Time);
-                write!(f, ", the exposures from {from} to {until}{}", describe(*cause, events_us))
-            }
-            Self::Part { reached: (x, y), sensor } => {
-                let ratio = |side: usize, most: u16| side as f64 / (f64::from(most) + 1.0);
-                let (a, b) = (ratio(sensor.width, *x), ratio(sensor.height, *y));
-                write!(
-                    f,
-                    "no event lies beyond ({x}, {y}) of the {sensor} sensor: the scale factor may \
-                     be {:.0} times as large",
-                    a.min(b).max(2.0)
-                )
-            }
-            Self::Scale { file, configured, outside: (all, outside) } => write!(
-                f,
-                "the scale factor is {file} in the file and {configured} in the configuration; \
-                 {outside} of {all} events lie outside the configuration's sensor"
-            ),
-        }
-    }
-}
-
-fn describe(cause: Cause, events_us: &[i64; 2]) -> String {
-    match cause {
-        Cause::Unit(unit) => {
-            format!(": events in {}? (--time-unit {unit})", unit.name())
-        }
-        Cause::Clock { unit, offset_us } => {
-            let zero = match (events_us[0].saturating_abs() < UNIX_US, offset_us.abs() > UNIX_US) {
-                (true, true) => "events counted from zero, exposures from 1970 (Unix time)?",
-                (false, true) => "events counted from 1970 (Unix time), exposures from zero?",
-                _ => "events on another clock?",
-            };
-            let unit = match unit {
-                TimeUnit::Microseconds => String::new(),
-                other => format!("--time-unit {other} "),
-            };
-            format!(": {zero} (try {unit}--time-offset {offset_us}, accurate to an exposure)")
-        }
-        Cause::Unknown => {
-            ": another clock or unit? (--time-unit and --time-offset convert them)".to_owned()
-        }
-        Cause::Still => String::new(),
-    }
-}
-
 /// Compares events with exposures (start and end in microseconds, in order of time) and a sensor.
 pub fn check(events: &[Event], exposures_us: &[[i64; 2]], sensor: Size) -> Vec<Finding> {
     let (Some(first), Some(last)) = (exposures_us.first(), exposures_us.last()) else {

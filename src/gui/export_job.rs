@@ -181,7 +181,7 @@ fn restore(
     };
     restorer.set_thresholds(thresholds);
     let mut planes = restorer.restore_planes(&Arc::new(captured), instants)?;
-    reblur(&exposure.frame, &mut planes);
+    reblur(&exposure.frame.to_f32(), &mut planes);
     Ok(planes.iter().map(ImageF32::to_u8).collect())
 }
 
@@ -279,7 +279,7 @@ mod tests {
                     deblurrer.set_thresholds(thresholds);
                     let restored = deblurrer.restore(exposure, instants);
                     let mut planes = restored.map_err(|e| e.to_string())?;
-                    reblur(&exposure.frame, &mut planes);
+                    reblur(&exposure.frame.to_f32(), &mut planes);
                     Ok(planes.iter().map(ImageF32::to_u8).collect())
                 },
                 |_| ControlFlow::Continue(()),

@@ -144,7 +144,7 @@ mod tests {
     fn events_are_counted_per_pixel_and_polarity_within_the_exposure_and_the_sensor() {
         let event = |x, t_us, on| Event { t_us, x, y: 1, polarity: on };
         let exposure = Exposure {
-            frame: ImageF32::filled(false, Size::new(4, 4), 0.5),
+            frame: ImageF32::filled(false, Size::new(4, 4), 0.5).into(),
             span: TimeRange::new(10.0, 20.0),
             events: vec![
                 event(0, 10, true),

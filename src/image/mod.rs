@@ -11,8 +11,9 @@ mod pool;
 mod shrink;
 
 pub use luma::LUMA_BGR;
-pub(crate) use pad::{Padded, reflect_bytes, reflect_plane};
+pub(crate) use pad::{Padded, reflect_bytes, reflect_converted, reflect_plane};
 pub use pool::ImagePool;
+pub(crate) use shrink::pixels_of_cell;
 
 use pool::Samples;
 
@@ -172,18 +173,10 @@ impl ImageU8 {
     pub fn to_f32(&self) -> ImageF32 {
         self.map(fraction)
     }
-
-    /// As [`ImageU8::to_f32`], with memory from `pool`, for use with every frame of the live
-    /// path.
-    pub fn to_f32_in(&self, pool: &ImagePool<f32>) -> ImageF32 {
-        let mut planes = ImageF32::in_pool(pool, self.channels == 3, self.size, 0.0);
-        planes.data_mut().iter_mut().zip(self.data()).for_each(|(to, v)| *to = fraction(*v));
-        planes
-    }
 }
 
 /// Converts eight bits to a number in `[0, 1]`.
-fn fraction(v: u8) -> f32 {
+pub(crate) fn fraction(v: u8) -> f32 {
     f32::from(v) / 255.0
 }
 

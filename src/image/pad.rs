@@ -57,6 +57,26 @@ pub(crate) fn reflect_plane(plane: &[f32], from: Size, to: Size, out: &mut [f32]
     }
 }
 
+/// Like [`reflect_plane`], with every sample converted, for a plane that is not cropped.
+pub(crate) fn reflect_converted<T: Copy, U: Copy>(
+    plane: &[T],
+    from: Size,
+    to: Size,
+    out: &mut [U],
+    convert: impl Fn(T) -> U,
+) {
+    for (y, out) in out.chunks_exact_mut(to.width).take(to.height).enumerate() {
+        let row = &plane[reflect(y, from.height) * from.width..][..from.width];
+        let (same, beyond) = out.split_at_mut(from.width);
+        for (to, v) in same.iter_mut().zip(row) {
+            *to = convert(*v);
+        }
+        for (i, v) in beyond.iter_mut().enumerate() {
+            *v = same[reflect(from.width + i, from.width)];
+        }
+    }
+}
+
 /// Like [`reflect_plane`], in eight bits, for a plane that is not cropped. False if the plane's numbers
 /// did not come from eight bits.
 pub(crate) fn reflect_bytes(plane: &[f32], from: Size, to: Size, out: &mut [u8]) -> bool {
@@ -76,6 +96,7 @@ pub(crate) fn reflect_bytes(plane: &[f32], from: Size, to: Size, out: &mut [u8])
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::fraction;
 
     #[test]
     fn padding_keeps_the_ratio_of_image_to_event_size() {
@@ -106,7 +127,13 @@ mod tests {
         let (mut numbers, mut bytes) = (vec![0.0; to.area()], vec![0; to.area()]);
         reflect_plane(&plane, from, to, &mut numbers);
         assert!(reflect_bytes(&plane, from, to, &mut bytes));
-        assert!(bytes.iter().map(|v| f32::from(*v) / 255.0).eq(numbers));
+        assert!(bytes.iter().map(|v| f32::from(*v) / 255.0).eq(numbers.iter().copied()));
+        // The same from eight bits.
+        let stored: Vec<u8> = (0..15).map(|v| 17 * v).collect();
+        let (mut from_bytes, mut converted) = (vec![0; to.area()], vec![0.0; to.area()]);
+        reflect_converted(&stored, from, to, &mut from_bytes, |v| v);
+        reflect_converted(&stored, from, to, &mut converted, fraction);
+        assert_eq!((from_bytes, converted), (bytes.clone(), numbers));
         plane[14] = 0.5;
         assert!(!reflect_bytes(&plane, from, to, &mut bytes));
     }

@@ -174,14 +174,4 @@ mod tests {
         let smaller = ImageU8::in_pool(&pool, false, Size::new(2, 2), 0);
         assert_eq!(smaller.data(), [0; 4]);
     }
-
-    #[test]
-    fn conversion_into_reused_memory_has_the_same_result() {
-        let pool = ImagePool::default();
-        let size = Size::new(16, 16);
-        let mut picture = ImageU8::filled(false, size, 0);
-        (0..=255).zip(picture.data_mut()).for_each(|(v, to)| *to = v);
-        drop(ImageU8::filled(false, size, 200).to_f32_in(&pool));
-        assert_eq!(picture.to_f32_in(&pool), picture.to_f32());
-    }
 }

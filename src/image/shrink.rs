@@ -1,6 +1,7 @@
 //! Images at a smaller size: every pixel is the mean of the area that it covers.
 
 use super::{ImageF32, ImageU8, Rounding, Size};
+use std::ops::Range;
 
 impl ImageF32 {
     /// The image at a smaller size. Every pixel is the mean of the area that it covers.
@@ -60,6 +61,13 @@ fn shares(from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
         .collect()
 }
 
+/// The whole pixels that belong to cell `i` of `cells` along a side of `pixels`: one more or less
+/// where the division is not exact, and at least one.
+pub(crate) fn pixels_of_cell(i: usize, pixels: usize, cells: usize) -> Range<usize> {
+    let start = (i * pixels / cells).min(pixels.saturating_sub(1));
+    start..((i + 1) * pixels / cells).max(start + 1)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
@@ -75,6 +83,16 @@ mod tests {
         for (v, expected) in small.data().iter().zip(expected) {
             assert!((v - expected).abs() < 1e-5, "{:?}", small.data());
         }
+    }
+
+    #[test]
+    fn every_pixel_belongs_to_one_cell_and_every_cell_has_a_pixel() {
+        for (pixels, cells) in [(12, 4), (13, 4), (7, 7), (100, 33)] {
+            let all: Vec<usize> =
+                (0..cells).flat_map(|i| pixels_of_cell(i, pixels, cells)).collect();
+            assert!(all.iter().copied().eq(0..pixels), "{pixels} {cells}: {all:?}");
+        }
+        assert_eq!([0, 1, 2, 3].map(|i| pixels_of_cell(i, 2, 4)), [0..1, 0..1, 1..2, 1..2]);
     }
 
     #[test]

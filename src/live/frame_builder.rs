@@ -2,7 +2,6 @@
 
 use super::LiveFrame;
 use crate::event::{Contrast, EventPool};
-use crate::image::ImagePool;
 use crate::rig::sync::SyncedExposure;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,8 +14,6 @@ pub(super) struct FrameBuilder {
     next_number: u64,
     last_start_us: Option<i64>,
     interval: Duration,
-    /// Pooled memory of `f32` frames.
-    f32_images: ImagePool<f32>,
     /// Pooled memory of copied events, needed while others share the exposure.
     event_pool: EventPool,
 }
@@ -27,7 +24,6 @@ impl Default for FrameBuilder {
             next_number: 0,
             last_start_us: None,
             interval: ASSUMED_INTERVAL,
-            f32_images: ImagePool::default(),
             event_pool: EventPool::default(),
         }
     }
@@ -63,7 +59,7 @@ impl FrameBuilder {
         // exposure, so they are copied then; its images are shared.
         let synced =
             Arc::try_unwrap(synced).unwrap_or_else(|shared| shared.clone_in(&self.event_pool));
-        let (exposure, picture, truth) = synced.into_exposure(&self.f32_images);
+        let (exposure, picture, truth) = synced.into_exposure();
         LiveFrame {
             number,
             exposure,
@@ -81,6 +77,7 @@ impl FrameBuilder {
 mod tests {
     use super::*;
     use crate::event::{Event, EventBuffer};
+    use crate::exposure::BlurryFrame;
     use crate::image::{ImageU8, Size};
     use crate::rig::sync::TimedFrame;
     use crate::time::Timestamp;
@@ -113,7 +110,8 @@ mod tests {
         let at = |picture: &ImageU8| picture.data().as_ptr();
         assert_eq!(at(&frame.picture), at(&recorded.frame.picture));
         assert_eq!(at(&frame.truth[0].1), at(recorded.frame.truth.as_ref().unwrap()));
-        assert!(frame.exposure.frame.data().iter().all(|v| *v == 51.0 / 255.0));
+        let BlurryFrame::U8(input) = &frame.exposure.frame else { panic!("it was converted") };
+        assert_eq!(at(input), at(&recorded.frame.picture));
         // The recorder needs the events before the exposure, the engine does not.
         assert_eq!((frame.exposure.events.len(), recorded.events.len()), (1, 2));
     }

@@ -27,7 +27,8 @@ pub struct LiveFrame {
     pub number: u64,
     /// The blurry frame and its events.
     pub exposure: Exposure,
-    /// The blurry frame with 8 bits per channel, for display.
+    /// The blurry frame with 8 bits per channel, for display. It shares its samples with the
+    /// exposure's if that has 8 bits too, as a camera's.
     pub picture: ImageU8,
     /// Sharp images at fractions of the exposure, in ascending order; empty for a real camera.
     pub truth: Vec<(f64, ImageU8)>,

@@ -2,11 +2,16 @@
 //!
 //! [`list`] and [`thumbnail`] read from the disk: call them on a worker thread.
 
-use super::{MANIFEST, Manifest, ManifestError, StopReason, THUMBNAIL, file_name};
-use crate::formats::folder_lock::LOCK_FILE;
+mod delete;
+mod file_names;
+
+pub use delete::{Deleted, delete};
+
+use super::{Manifest, ManifestError, StopReason, THUMBNAIL, file_name};
 use crate::formats::input;
 use crate::image::{ImageU8, Size};
 use crate::sequence::{Pair, PairHeader};
+use file_names::{is_npz, is_partial, is_recorder_file, name};
 use std::path::{Path, PathBuf};
 
 /// Longer side of a thumbnail in pixels.
@@ -217,86 +222,6 @@ pub fn thumbnail(sequence: &Sequence) -> Result<ImageU8, LibraryError> {
     files.sort();
     let pair = files.iter().find_map(|f| Pair::read(f).ok()).ok_or_else(nothing)?;
     Ok(pair.frames[0].shrunk_to_fit(THUMBNAIL_SIDE))
-}
-
-/// Result of [`delete`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Deleted {
-    /// Number of deleted files.
-    pub files: u64,
-    /// Their size in bytes.
-    pub bytes: u64,
-    /// Files and folders that the recorder did not write: they remain, and so does the folder.
-    pub kept: Vec<PathBuf>,
-}
-
-/// Deletes a sequence permanently: the files of the recorder one by one, the manifest last, and
-/// then the folder if it is empty. Links are never followed, and subfolders are not touched.
-///
-/// # Errors
-/// The folder is a link or not a sequence with a manifest of this program, or the system reports an
-/// error. An interrupted deletion can be repeated.
-pub fn delete(folder: &Path) -> Result<Deleted, LibraryError> {
-    let io = |path: &Path| {
-        let path = path.to_owned();
-        move |e| LibraryError::Io(path, e)
-    };
-    let metadata = std::fs::symlink_metadata(folder).map_err(io(folder))?;
-    let manifest_path = folder.join(MANIFEST);
-    let manifest_metadata =
-        std::fs::symlink_metadata(&manifest_path).map_err(io(&manifest_path))?;
-    if !metadata.is_dir() || !manifest_metadata.is_file() {
-        return Err(LibraryError::Link(folder.to_owned()));
-    }
-    let manifest =
-        Manifest::read(folder).map_err(|e| LibraryError::Foreign(folder.to_owned(), e))?;
-    let scene = file_name(&manifest.session.scene);
-    let mut deleted = Deleted::default();
-    for entry in std::fs::read_dir(folder).map_err(io(folder))? {
-        let path = entry.map_err(io(folder))?.path();
-        let metadata = std::fs::symlink_metadata(&path).map_err(io(&path))?;
-        if path == manifest_path {
-            continue;
-        }
-        if metadata.is_file() && is_recorder_file(&path, &scene) {
-            std::fs::remove_file(&path).map_err(io(&path))?;
-            deleted.files += 1;
-            deleted.bytes += metadata.len();
-        } else {
-            deleted.kept.push(path);
-        }
-    }
-    std::fs::remove_file(&manifest_path).map_err(io(&manifest_path))?;
-    deleted.files += 1;
-    deleted.bytes += manifest_metadata.len();
-    deleted.kept.sort();
-    if deleted.kept.is_empty() {
-        std::fs::remove_dir(folder).map_err(io(folder))?;
-    }
-    Ok(deleted)
-}
-
-/// Whether the file name is one that the recorder of this scene writes.
-fn is_recorder_file(path: &Path, scene: &str) -> bool {
-    let name = name(path);
-    let number = name.strip_prefix(scene).and_then(|n| n.strip_prefix('_'));
-    let digits = number.and_then(|n| n.strip_suffix(".npz"));
-    let pair = digits.is_some_and(|d| d.len() >= 5 && d.bytes().all(|b| b.is_ascii_digit()));
-    pair || [MANIFEST, THUMBNAIL, LOCK_FILE].contains(&name.as_str()) || is_partial(path)
-}
-
-/// Whether it is the temporary name of a file that is not complete.
-fn is_partial(path: &Path) -> bool {
-    let name = name(path);
-    name.starts_with('.') && name.ends_with(".part")
-}
-
-fn is_npz(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) && !name(path).starts_with('.')
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn decode(png: &[u8]) -> Option<ImageU8> {

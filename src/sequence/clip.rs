@@ -108,7 +108,7 @@ impl Clip {
             }
             let start_us = (i * period_us) as f64;
             exposures.push(Exposure {
-                frame: frame.to_f32(),
+                frame: frame.to_f32().into(),
                 span: TimeRange::new(start_us, start_us + exposure_us as f64),
                 events: events
                     .ok_or_else(|| ClipError::Field(format!("events of exposure {i}")))?,
@@ -129,7 +129,7 @@ impl Clip {
     pub fn to_bytes(&self) -> Result<Vec<u8>, ClipError> {
         let mut entries = Vec::new();
         for (i, e) in self.exposures.iter().enumerate() {
-            let picture = e.frame.map(|v| v + 0.5 / 255.0).to_u8();
+            let picture = e.frame.to_f32().map(|v| v + 0.5 / 255.0).to_u8();
             let jpeg = jpeg(&picture)?;
             entries.push((format!("frame{i}"), npy::write("|u1", &[jpeg.len()], &jpeg)));
             if let Some(sharp) = self.truth.get(i) {
@@ -194,7 +194,7 @@ impl Clip {
                     })
                 };
                 Exposure {
-                    frame: e.frame.shrunk(small(e.frame.size())),
+                    frame: e.frame.to_f32().shrunk(small(e.frame.size())).into(),
                     span: e.span,
                     events: e.events.iter().filter_map(sampled).collect(),
                     sensor,
@@ -208,8 +208,10 @@ impl Clip {
     /// The clip with images of `size`, whose pixels are averages of the original ones. The events
     /// stay as they are.
     pub fn with_images(&self, size: Size) -> Self {
-        let exposures =
-            self.exposures.iter().map(|e| Exposure { frame: e.frame.shrunk(size), ..e.clone() });
+        let exposures = self.exposures.iter().map(|e| {
+            let frame = e.frame.to_f32().shrunk(size).into();
+            Exposure { frame, ..e.clone() }
+        });
         Self {
             exposures: exposures.collect(),
             truth: self.truth.iter().map(|t| t.shrunk(size)).collect(),

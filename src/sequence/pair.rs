@@ -142,7 +142,7 @@ impl Pair {
         };
         let within = |e: &&Event| (start..end).contains(&e.t_us);
         Ok(Exposure {
-            frame,
+            frame: frame.into(),
             span: TimeRange::new(start as f64, end as f64),
             events: self.events.iter().filter(within).copied().collect(),
             sensor: self.sensor()?,

@@ -1,6 +1,6 @@
 //! Images in linear light, and the curves between light and pixel values.
 
-use crate::image::{ImageF32, ImageU8, LUMA_BGR, Size};
+use crate::image::{ImageF32, ImageU8, LUMA_BGR, Size, pixels_of_cell};
 use rayon::prelude::*;
 
 /// The curve between light and the pixel values of a stored image, both in `[0, 1]`.
@@ -133,17 +133,13 @@ impl LightImage {
             return;
         }
         out.resize(size.area(), 0.0);
-        let cells = |i: usize, n: usize, whole: usize| {
-            let start = i * whole / n;
-            start..((i + 1) * whole / n).max(start + 1)
-        };
         out.par_chunks_mut(size.width.max(1)).enumerate().for_each(|(y, row)| {
-            let rows = cells(y, size.height, self.size.height);
+            let rows = pixels_of_cell(y, self.size.height, size.height);
             let height = rows.len();
             for source in rows {
                 let source = &self.pixels[source * self.size.width..][..self.size.width];
                 for (x, v) in row.iter_mut().enumerate() {
-                    let columns = cells(x, size.width, self.size.width);
+                    let columns = pixels_of_cell(x, self.size.width, size.width);
                     let width = columns.len();
                     let sum: f32 = source[columns].iter().map(luma).sum();
                     *v += sum / (width * height) as f32;

@@ -1,15 +1,17 @@
 //! The simulated rig as a camera: frames and events of one moving scene in real time, on two clocks
 //! that differ like those of two real cameras.
 
+mod rendering;
+
 use crate::camera::{
     Control, ControlError, Device, DeviceError, DeviceSelector, Driver, Drops, EventPacket,
     FramePacket, FrameTiming, Identity, Packet, SimulationRate, Value,
 };
 use crate::event::{Event, Trigger, TriggerEdge};
-use crate::panics::caught;
 use crate::simulate::rig::{Jitter, Period, RigModel, RigWorld};
-use crate::time::Timestamp;
+use crate::time::{RangeUs, Timestamp};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
+use rendering::render;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -72,25 +74,6 @@ impl Driver for Sim {
             begun: VecDeque::new(),
             lag: Duration::ZERO,
         }))
-    }
-}
-
-/// Renders the world one period ahead of its receiver, until the receiver is dropped.
-fn render(
-    mut world: RigWorld,
-    settings: &Receiver<(i64, f64)>,
-    periods: &Sender<Result<Period, DeviceError>>,
-) {
-    loop {
-        if let Some((exposure_us, speed)) = settings.try_iter().last() {
-            world.set(exposure_us, speed);
-        }
-        let period = caught(|| world.period().map_err(|e| e.to_string()));
-        let period = period.and_then(|period| period).map_err(DeviceError::Unusable);
-        let last = period.is_err();
-        if periods.send(period).is_err() || last {
-            return;
-        }
     }
 }
 
@@ -261,7 +244,8 @@ impl Camera {
             }
             let (now, later) = rest.split_at(rest.partition_point(|e| e.t_us < until_us));
             rest = later;
-            let packet = self.events((from_us, until_us), now, (start_us, end_us));
+            let exposure = RangeUs::new(start_us, end_us);
+            let packet = self.events(RangeUs::new(from_us, until_us), now, exposure);
             self.queue_packet(begin + micros(until_us - start_us), packet);
             from_us = until_us;
         }
@@ -271,18 +255,19 @@ impl Camera {
     }
 
     /// The events and edges of a range of true time, on the event camera's clock.
-    fn events(&self, span: (i64, i64), events: &[Event], exposure: (i64, i64)) -> Packet {
+    fn events(&self, span: RangeUs, events: &[Event], exposure: RangeUs) -> Packet {
         let model = &self.model;
-        let (from, until) = (model.event_us(span.0), model.event_us(span.1));
+        let (from, until) = (model.event_us(span.from_us), model.event_us(span.until_us));
         // If the clock is slow, rounding down can move an event to the end of its packet.
         let last = (until - 1).max(from);
         let on_sensor_clock =
             |e: &Event| Event { t_us: model.event_us(e.t_us).clamp(from, last), ..*e };
         let edge = |(t, kind): (i64, TriggerEdge)| {
-            let here = self.cable && (span.0..span.1).contains(&t);
+            let here = self.cable && span.contains(t);
             here.then(|| Trigger { t: Timestamp::from_us(model.event_us(t)), kind })
         };
-        let edges = [(exposure.0, TriggerEdge::Rising), (exposure.1, TriggerEdge::Falling)];
+        let (open, close) = (exposure.from_us, exposure.until_us);
+        let edges = [(open, TriggerEdge::Rising), (close, TriggerEdge::Falling)];
         Packet::Events(EventPacket {
             epoch: self.event_epoch,
             from: Timestamp::from_us(from),

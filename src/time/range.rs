@@ -42,3 +42,34 @@ pub struct RangeUs {
     /// First microsecond after the range.
     pub until_us: i64,
 }
+
+impl RangeUs {
+    /// A time range from its start and end.
+    pub const fn new(from_us: i64, until_us: i64) -> Self {
+        Self { from_us, until_us }
+    }
+
+    /// Duration in microseconds; negative if the end is before the start. Saturates.
+    pub const fn duration_us(self) -> i64 {
+        self.until_us.saturating_sub(self.from_us)
+    }
+
+    /// Whether a time lies in the range.
+    pub fn contains(self, t_us: i64) -> bool {
+        (self.from_us..self.until_us).contains(&t_us)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_includes_its_start_and_excludes_its_end() {
+        let range = RangeUs::new(-5, 10);
+        assert_eq!(range.duration_us(), 15);
+        assert_eq!([-6, -5, 9, 10].map(|t| range.contains(t)), [false, true, true, false]);
+        assert!(!RangeUs::new(3, 3).contains(3));
+        assert_eq!(RangeUs::new(i64::MIN, i64::MAX).duration_us(), i64::MAX);
+    }
+}

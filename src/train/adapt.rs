@@ -1,70 +1,26 @@
 //! Fine-tunes given weights on one recording without ground truth: the published second stage with
 //! the given weights as teacher, evaluated on held-out pairs.
 
+mod quality;
+mod settings;
+
+pub use quality::{Quality, worse};
+pub use settings::Settings;
+
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
-use super::loss::{self, Losses, Objective, Unlabelled};
+use super::loss::{Objective, Unlabelled};
 use super::recordings::{Crop, Recordings};
 use super::watch::{Progress, TrainObserver};
-use super::{Batch, Device, Learner, TrainError};
-use crate::deblur::metrics;
-use crate::event::Thresholds;
-use crate::image::{ImageF32, Size};
+use super::{Batch, Learner, TrainError};
 use crate::network::Weights;
 use crate::random::KeyedRng;
 use crate::sequence::Pair;
-use crate::time::EventTimes;
+use quality::{score, sharpness};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
-
-/// Settings of an adaptation.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Training time; evaluation comes on top of it.
-    pub time: Duration,
-    /// Batch size.
-    pub batch: usize,
-    /// Learning rate. The default is a fifth of that of the published cycles: working weights need
-    /// small adjustments only.
-    pub rate: f64,
-    /// The event camera's contrast thresholds, which weights with the event prior need.
-    pub thresholds: Thresholds,
-    /// Side of the crops in image pixels; reduced if the recording is smaller.
-    pub side: usize,
-    /// Random seed.
-    pub seed: u64,
-    /// Device that computes gradients; evaluation runs on the CPU.
-    pub device: Device,
-    /// Unit and offset of the events' times.
-    pub times: EventTimes,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let time = Duration::from_secs(600);
-        Self {
-            time,
-            batch: 4,
-            rate: 1e-4,
-            thresholds: Thresholds::DEFAULT,
-            side: 128,
-            seed: 1226,
-            device: Device::Processor,
-            times: EventTimes::default(),
-        }
-    }
-}
-
-/// Quality of weights on the held-out pairs, measured without ground truth.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Quality {
-    /// Mean losses with the published weights; the teacher is always the initial weights.
-    pub losses: Losses,
-    /// Mean sharpness (see [`metrics::sharpness`]) of the restored crops.
-    pub sharpness: f64,
-}
+use std::time::Instant;
 
 /// The result of an adaptation.
 #[derive(Clone, Debug)]
@@ -91,9 +47,6 @@ pub struct Outcome {
 const HELD_OUT_ONE_IN: usize = 5;
 /// Crops per held-out pair that are evaluated.
 const CROPS: u64 = 3;
-/// Weights whose restored images lose this share of sharpness are rejected, even if the losses
-/// fell: blurry images agree with each other most easily.
-const MAX_SHARPNESS_LOSS: f64 = 0.02;
 /// Number of evaluations during training.
 const EVALUATIONS: u32 = 4;
 /// RNG keys that separate the uses of the seed.
@@ -313,37 +266,4 @@ fn batch(all: &Recordings, training: &[usize], settings: Settings, step: u64) ->
         all.unlabelled(*file, &[settings.seed, SAMPLE, number, 1])
     };
     (0..size).into_par_iter().filter_map(one).collect()
-}
-
-/// Why `after` is worse than `before`; `None` if it is better.
-pub fn worse(before: &Quality, after: &Quality) -> Option<String> {
-    let (a, b) = (after.losses.total(), before.losses.total());
-    // NaN counts as worse.
-    if !matches!(a.partial_cmp(&b), Some(std::cmp::Ordering::Less)) {
-        return Some(format!("the held-out losses did not fall: {b:.4} before, {a:.4} after"));
-    }
-    let (a, b) = (after.sharpness, before.sharpness);
-    (a < (1.0 - MAX_SHARPNESS_LOSS) * b)
-        .then(|| format!("the restored images lost sharpness: {b:.5} before, {a:.5} after"))
-}
-
-fn score(net: &Net, teacher: &Net, samples: &[Unlabelled]) -> Result<Quality, TrainError> {
-    let one = |sample: &Unlabelled| {
-        let losses = loss::unlabelled(net, Some(teacher), sample, Objective::default(), None)?;
-        Ok((losses, sharpness(&net.forward(&sample.blur_to_sharp())?.latent, sample)))
-    };
-    let all: Vec<(Losses, f64)> = samples.par_iter().map(one).collect::<Result<_, TrainError>>()?;
-    let mut quality = Quality::default();
-    let share = 1.0 / all.len().max(1) as f64;
-    for (losses, sharp) in &all {
-        quality.losses.add(losses, share);
-        quality.sharpness += share * sharp;
-    }
-    Ok(quality)
-}
-
-fn sharpness(image: &[f32], of: &Unlabelled) -> f64 {
-    let clamped = image.iter().map(|v| v.clamp(0.0, 1.0)).collect();
-    let planes = ImageF32::new(3, Size::new(of.width, of.height), clamped);
-    planes.map_or(0.0, |p| metrics::sharpness(&p))
 }

@@ -33,7 +33,7 @@ pub fn labelled(
         events: reader.tensor(&exposure.events, exposure.span, target, sensor)?,
         event_height: sensor.height,
         event_width: sensor.width,
-        blur: planes(&exposure.frame),
+        blur: planes(&exposure.frame.to_f32()),
         height: size.height,
         width: size.width,
     };

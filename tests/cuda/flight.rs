@@ -267,7 +267,7 @@ fn case_pictures() {
         let channels = if colour { 3 } else { 1 };
         let frame = ImageF32::new(channels, size, scene.blur[..channels * size.area()].to_vec());
         let exposure = Exposure {
-            frame: frame.unwrap(),
+            frame: frame.unwrap().into(),
             span: EXPOSURE,
             events: scene.events.clone().into(),
             sensor: scene.sensor,
@@ -299,7 +299,7 @@ fn case_reuse() {
         let scene = scene(6);
         let frame = ImageF32::new(channels, size, scene.blur[..channels * size.area()].to_vec());
         let exposure = Arc::new(Exposure {
-            frame: frame.unwrap(),
+            frame: frame.unwrap().into(),
             span: EXPOSURE,
             events: scene.events.clone().into(),
             sensor: scene.sensor,

@@ -46,7 +46,7 @@ const DIFFERENT: u64 = 3;
 fn exposure(number: u64) -> Exposure {
     let scene = Scene::seeded(number % DIFFERENT, SIZE, Size::new(16, 16), Size::new(16, 16));
     Exposure {
-        frame: ImageF32::new(3, SIZE, scene.blur).unwrap(),
+        frame: ImageF32::new(3, SIZE, scene.blur).unwrap().into(),
         span: EXPOSURE,
         events: scene.events.into(),
         sensor: scene.sensor,

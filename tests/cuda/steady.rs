@@ -122,7 +122,7 @@ fn case_steady() {
     if number(EIGHT_BIT) == 1 {
         scene.in_eight_bits();
     }
-    let frame = ImageF32::new(3, size, scene.blur).unwrap();
+    let frame = ImageF32::new(3, size, scene.blur).unwrap().into();
     let exposure =
         Arc::new(Exposure { frame, span: EXPOSURE, events: scene.events.into(), sensor: size });
     let at: Vec<f64> = (0..instants).map(|i| (i as f64 + 0.5) / instants as f64).collect();

@@ -50,3 +50,19 @@ fn modules_use_only_lower_layers_and_files_have_no_import_cycles() {
     let violations = rules::violations(&all);
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }
+
+/// rayon's global pool belongs to the CPU engine. A thread that waits for it waits for a
+/// restoration, so nothing that the rig thread and the camera threads run may use it.
+#[test]
+fn no_live_thread_waits_for_the_thread_pool_of_the_cpu_engine() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for module in ["image", "event", "camera", "rig", "live"] {
+        let mut all = BTreeMap::new();
+        read_sources(&root.join(module), module, &mut all);
+        assert!(!all.is_empty(), "{module} was not found");
+        for (name, source) in all {
+            let code: String = text::without_comments_and_strings(&source).into_iter().collect();
+            assert!(!code.contains("rayon"), "src/{name} uses rayon");
+        }
+    }
+}

@@ -51,7 +51,7 @@ fn exposure(number: u64, size: Size) -> LiveFrame {
     LiveFrame {
         number,
         exposure: Exposure {
-            frame: picture.to_f32(),
+            frame: picture.clone().into(),
             span: TimeRange::new(start as f64, (start + EXPOSURE_US) as f64),
             events: events(number).into(),
             sensor: SENSOR,

@@ -70,7 +70,7 @@ fn frames_are_blurry_truth_is_sharp_and_events_explain_the_difference() {
         assert!(p.events.iter().all(|e| (p.start_us..p.next_us).contains(&e.t_us)));
         let open = p.events.partition_point(|e| e.t_us < p.end_us);
         let exposure = Exposure {
-            frame: p.frame.to_f32(),
+            frame: p.frame.clone().into(),
             span: TimeRange::new(p.start_us as f64, p.end_us as f64),
             events: p.events[..open].to_vec().into(),
             sensor: Size::new(144, 96),

@@ -170,7 +170,7 @@ fn frame(restored: Vec<ImageU8>) -> RestoredFrame {
     let captured = LiveFrame {
         number: 0,
         exposure: Exposure {
-            frame: blurry.to_f32(),
+            frame: blurry.clone().into(),
             span: TimeRange::new(0.0, 1000.0),
             events: Vec::new().into(),
             sensor: SIZE,

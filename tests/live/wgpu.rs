@@ -37,7 +37,7 @@ struct Burst {
 fn exposure(number: u64) -> Exposure {
     let scene = Scene::seeded(number % DIFFERENT, SIZE, SENSOR, SENSOR);
     Exposure {
-        frame: ImageF32::new(3, SIZE, scene.blur).unwrap(),
+        frame: ImageF32::new(3, SIZE, scene.blur).unwrap().into(),
         span: EXPOSURE,
         events: scene.events.into(),
         sensor: scene.sensor,

@@ -152,7 +152,8 @@ fn images_have_blue_green_and_red_planes_in_this_order() {
     let mut deblurrer = Deblurrer::new(Box::new(engine()));
     let restored = deblurrer.restore(exposure, &[0.5]).unwrap().remove(0);
     // The engine's image and its result have the plane order of the exposure's frame.
-    let image = Image { data: exposure.frame.data(), height, width };
+    let frame = exposure.frame.to_f32();
+    let image = Image { data: frame.data(), height, width };
     let events = Events {
         events: &exposure.events,
         exposure: exposure.span,
@@ -164,7 +165,7 @@ fn images_have_blue_green_and_red_planes_in_this_order() {
     let direct = engine().restore_events(&image, &events).unwrap();
     assert_eq!(direct[0].latent, restored.data());
     // The planes are distinguished: another order gives another result.
-    let swapped = Exposure { frame: swapped_planes(&exposure.frame), ..exposure.clone() };
+    let swapped = Exposure { frame: swapped_planes(&frame).into(), ..exposure.clone() };
     let other = swapped_planes(&deblurrer.restore(&swapped, &[0.5]).unwrap().remove(0));
     assert!(restored.data() != other.data());
 }

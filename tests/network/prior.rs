@@ -58,7 +58,7 @@ fn log_ratios(tensor: &[f32]) -> Vec<f32> {
 fn the_prior_equals_the_double_integral_from_exact_times() {
     let thresholds = Thresholds { on: 0.06, off: 0.04 };
     let events = even_events(1);
-    let frame = ImageF32::filled(true, SENSOR, 0.5);
+    let frame = ImageF32::filled(true, SENSOR, 0.5).into();
     let exposure =
         Exposure { frame, span: EXPOSURE, events: events.clone().into(), sensor: SENSOR };
     // Targets on bin borders, where counts contain as much information as times.

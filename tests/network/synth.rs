@@ -94,7 +94,7 @@ fn frames_events_and_truth_agree() {
         assert!((mean - stored).abs() < 0.51, "sample {i}: mean {mean}, stored {stored}");
     }
     let exposure = gem_live::exposure::Exposure {
-        frame: captured.frames[0].to_f32(),
+        frame: captured.frames[0].to_f32().into(),
         span,
         events: captured.events.into(),
         sensor: size,

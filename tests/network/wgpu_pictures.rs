@@ -42,7 +42,7 @@ fn exposure(seed: u64, gray: bool) -> Arc<Exposure> {
     let scene = Scene::seeded(seed, frame, sensor, sensor);
     let (channels, samples) = if gray { (1, frame.area()) } else { (3, 3 * frame.area()) };
     Arc::new(Exposure {
-        frame: ImageF32::new(channels, frame, scene.blur[..samples].to_vec()).unwrap(),
+        frame: ImageF32::new(channels, frame, scene.blur[..samples].to_vec()).unwrap().into(),
         span: EXPOSURE,
         events: scene.events.into(),
         sensor,

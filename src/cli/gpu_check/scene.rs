@@ -49,7 +49,7 @@ impl Scene {
     pub(super) fn exposure(&self) -> Result<Exposure, Failure> {
         let frame = ImageF32::new(3, self.image, self.blur.clone())?;
         let (events, sensor) = (self.events.clone(), self.sensor);
-        Ok(Exposure { frame, span: EXPOSURE, events: events.into(), sensor })
+        Ok(Exposure { frame: frame.into(), span: EXPOSURE, events: events.into(), sensor })
     }
 
     /// Calls `f` with the image and the events of `targets` instants.

@@ -1,7 +1,7 @@
 //! The change of brightness of every event pixel from one frame to the next.
 
 use super::pair::{FramePair, Unused};
-use crate::image::{ImageU8, LUMA_BGR, Size};
+use crate::image::{ImageU8, LUMA_BGR, Size, pixels_of_cell};
 use std::ops::Range;
 
 /// Offset added to the brightness (of 255) before the logarithm. A correction to it is estimated
@@ -116,12 +116,6 @@ fn median(change: &[f32], sorted: &mut Vec<f32>) -> Option<f32> {
     Some(*sorted.select_nth_unstable_by(middle, f32::total_cmp).1)
 }
 
-/// The image pixels of cell `i` of `cells` along a side of `n` pixels.
-fn pixels_of(i: usize, n: usize, cells: usize) -> Range<usize> {
-    let start = (i * n / cells).min(n - 1);
-    start..((i + 1) * n / cells).max(start + 1)
-}
-
 fn luma_weights(frame: &ImageU8) -> [f32; 3] {
     if frame.channels() == 1 { [1.0, 0.0, 0.0] } else { LUMA_BGR }
 }
@@ -130,8 +124,8 @@ fn luma_weights(frame: &ImageU8) -> [f32; 3] {
 /// is the sum of the differences between the image pixels on both sides of the cell's boundary.
 fn laplacian(frame: &ImageU8, sensor: Size, (x, y): (usize, usize)) -> f32 {
     let Size { width, height } = frame.size();
-    let columns = pixels_of(x, width, sensor.width);
-    let rows = pixels_of(y, height, sensor.height);
+    let columns = pixels_of_cell(x, width, sensor.width);
+    let rows = pixels_of_cell(y, height, sensor.height);
     let beyond = |inside: &Range<usize>, n: usize| {
         let (before, after) = (inside.start.saturating_sub(1), inside.end.min(n - 1));
         [(before, inside.start), (after, inside.end - 1)]
@@ -159,9 +153,9 @@ fn reduce(frame: &ImageU8, to: Size, out: &mut Vec<f32>) {
     let weights = luma_weights(frame);
     out.clear();
     for y in 0..to.height {
-        let rows = pixels_of(y, from.height, to.height);
+        let rows = pixels_of_cell(y, from.height, to.height);
         for x in 0..to.width {
-            let columns = pixels_of(x, from.width, to.width);
+            let columns = pixels_of_cell(x, from.width, to.width);
             let (mut sum, mut brightest) = (0.0, 0);
             for (c, weight) in weights.iter().enumerate().take(frame.channels()) {
                 let plane = frame.plane(c);

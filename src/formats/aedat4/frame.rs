@@ -2,6 +2,7 @@
 
 use super::flat::Table;
 use crate::image::{ImageU8, Size};
+use crate::time::RangeUs;
 
 /// What made a frame, by the field `source`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,8 +37,8 @@ impl FrameSource {
 pub struct FrameHead {
     /// Timestamp, in microseconds: the start of the exposure, as far as writers agree.
     pub t_us: i64,
-    /// Start and end of the exposure, in microseconds, if they are stated.
-    pub exposure_us: Option<(i64, i64)>,
+    /// The exposure, if it is stated.
+    pub exposure: Option<RangeUs>,
     /// Type of the samples: OpenCV's code.
     pub format: i8,
     /// Width and height.
@@ -53,9 +54,13 @@ impl FrameHead {
     pub(super) fn read(table: &Table<'_>) -> Option<Self> {
         let t_us = table.i64(0).unwrap_or(0);
         // Older files store both ends of the exposure, newer ones its duration.
-        let exposure_us = match (table.i64(3), table.i64(4), table.i64(11)) {
-            (Some(start), Some(end), _) if start > 0 && end > start => Some((start, end)),
-            (_, _, Some(length)) if length > 0 => t_us.checked_add(length).map(|end| (t_us, end)),
+        let exposure = match (table.i64(3), table.i64(4), table.i64(11)) {
+            (Some(start), Some(end), _) if start > 0 && end > start => {
+                Some(RangeUs::new(start, end))
+            }
+            (_, _, Some(length)) if length > 0 => {
+                t_us.checked_add(length).map(|end| RangeUs::new(t_us, end))
+            }
             _ => None,
         };
         let number = |i: usize| usize::try_from(table.i16(i).unwrap_or(0)).ok();
@@ -66,7 +71,7 @@ impl FrameHead {
         };
         Some(Self {
             t_us,
-            exposure_us,
+            exposure,
             format: table.i8(5).unwrap_or(0),
             size: Size::new(number(6)?, number(7)?),
             position: (number(8)?, number(9)?),

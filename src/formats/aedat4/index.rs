@@ -1,10 +1,13 @@
 //! The index of an AEDAT4 file: position, stream, kind and time range of every packet.
 
+mod peek;
+
+pub use peek::Peek;
+
 use super::flat::Table;
-use super::frame::FrameHead;
-use super::kind::{PacketKind, kind};
+use super::kind::PacketKind;
 use super::packing::{LARGEST, unpack_start};
-use super::part::{Part, event};
+use super::part::Part;
 use super::reader::{Aedat4Error, Reader};
 use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -36,43 +39,6 @@ pub struct Index {
     pub packets: Vec<PacketPlace>,
     /// The file ends within a packet, as when its recording was interrupted.
     pub cut_off: bool,
-}
-
-/// What the beginning of a packet states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peek {
-    /// The packet's content.
-    pub kind: PacketKind,
-    /// The numbers of the frame, if it is one.
-    pub frame: Option<FrameHead>,
-    /// Time of the first event, in microseconds.
-    first_us: Option<i64>,
-}
-
-impl Peek {
-    const DAMAGED: Self = Self { kind: PacketKind::Damaged, frame: None, first_us: None };
-
-    /// Time of the first element, in microseconds.
-    fn time_us(&self) -> Option<i64> {
-        self.frame.map(|frame| frame.t_us).or(self.first_us)
-    }
-
-    /// `None` if the bytes do not reach far enough.
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let (table, name) = Table::root(bytes)?;
-        let kind = kind(&name);
-        let (mut frame, mut first_us) = (None, None);
-        match kind {
-            PacketKind::Frame => frame = Some(FrameHead::read(&table)?),
-            PacketKind::Events => {
-                if let Some((1.., events)) = table.vector_start(0) {
-                    first_us = Some(event(events)?.t_us);
-                }
-            }
-            _ => {}
-        }
-        Some(Self { kind, frame, first_us })
-    }
 }
 
 impl Reader {
@@ -250,8 +216,8 @@ impl Reader {
             };
             let time_us = peek.time_us().unwrap_or(0);
             let (from_us, mut until_us) = (time_us, time_us);
-            if let Some((start, end)) = peek.frame.and_then(|f| f.exposure_us) {
-                until_us = end.max(start);
+            if let Some(exposure) = peek.frame.and_then(|f| f.exposure) {
+                until_us = exposure.until_us.max(exposure.from_us);
             }
             // An empty event packet has no timestamp.
             if peek.first_us.is_some()

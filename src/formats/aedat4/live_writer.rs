@@ -173,7 +173,8 @@ mod tests {
             bytes.extend(live_frame(2, &frame).unwrap());
             let mut packets = LivePackets::start(bytes.as_slice()).unwrap();
             let Part::Frame(read) = packets.read_packet().unwrap().unwrap() else { panic!() };
-            assert_eq!((read.head.exposure_us, read.head.source), (Some((77, 86)), source));
+            let exposure = Some(crate::time::RangeUs::new(77, 86));
+            assert_eq!((read.head.exposure, read.head.source), (exposure, source));
             let white = crate::formats::aedat4::White::EIGHT_BITS;
             assert_eq!(read.picture(white).unwrap(), picture);
         }

@@ -93,7 +93,7 @@ mod tests {
     fn instants_are_ordered_and_a_shared_exposure_is_shown_once() {
         let size = Size::new(8, 4);
         let exposure = |start_us: f64| Exposure {
-            frame: ImageF32::filled(true, size, 0.5),
+            frame: ImageF32::filled(true, size, 0.5).into(),
             span: TimeRange::new(start_us, start_us + 10.0),
             events: Vec::new().into(),
             sensor: size,

@@ -11,7 +11,7 @@
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let exposure = Exposure {
-//!     frame: ImageF32::filled(true, Size::new(64, 48), 0.5),
+//!     frame: ImageF32::filled(true, Size::new(64, 48), 0.5).into(),
 //!     span: TimeRange::new(0.0, 10_000.0),
 //!     events: Vec::new().into(),
 //!     sensor: Size::new(32, 24),

@@ -13,7 +13,7 @@ fn restored() -> Arc<RestoredFrame> {
     let captured = LiveFrame {
         number: 0,
         exposure: Exposure {
-            frame: picture.to_f32(),
+            frame: picture.clone().into(),
             span: TimeRange::new(0.0, 10_000.0),
             events: Vec::new().into(),
             sensor: Size::new(4, 2),

@@ -104,7 +104,7 @@ impl ExposureSource for Fake {
         if self.script.gray {
             let data = captured.picture.plane(0).to_vec();
             captured.picture = ImageU8::new(1, SIZE, data).unwrap();
-            captured.exposure.frame = captured.picture.to_f32();
+            captured.exposure.frame = captured.picture.clone().into();
             captured.truth.clear();
         }
         Ok(Next::Exposure(Box::new(captured)))
@@ -137,7 +137,7 @@ fn captured(number: u64) -> LiveFrame {
     LiveFrame {
         number,
         exposure: Exposure {
-            frame: picture.to_f32(),
+            frame: picture.clone().into(),
             span: TimeRange::new(0.0, 10_000.0),
             events: vec![Event { t_us: 5000, x: 16, y: 20, polarity: true }].into(),
             sensor: SENSOR,

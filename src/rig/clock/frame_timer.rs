@@ -1,13 +1,15 @@
 //! Assigns exposure times to frames: by edges, arrival times and image content.
 
+mod maps;
+
 use super::arrival_envelope::Envelope;
-use super::content_sync::{ContentSync, Offset};
+use super::content_sync::ContentSync;
 use super::edge_tracker::EdgeTracker;
-use super::state::{ClockSettings, SyncState};
+use super::state::ClockSettings;
 use crate::camera::{DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming};
 use crate::event::{Trigger, TriggerEdge};
 use crate::rig::sync::TimedFrame;
-use crate::time::{ClockMap, EventClock, FrameClock, HostClock, Timestamp};
+use crate::time::{EventClock, FrameClock, HostClock, Timestamp};
 use std::collections::VecDeque;
 
 /// Largest number of frames that wait for their edges.
@@ -254,88 +256,6 @@ impl FrameTimer {
             Some(start) if pulse.repaired => Timing::At(epoch, start, start.plus_us(exposure_us)),
             _ => Timing::At(epoch, pulse.start, pulse.end),
         }
-    }
-
-    /// How often the assignment of pulses to frames was changed because a count was wrong.
-    pub fn relocks(&self) -> u64 {
-        self.edges.relocks()
-    }
-
-    /// Whether frames are compared with events. With edges, this is needed only until it is certain
-    /// that every frame was matched with its own pulse.
-    fn compares(&self) -> bool {
-        let settled = self.content.is_sure() && self.has_edges() && self.edges.line.is_known();
-        self.settings.content && !self.one_clock && !settled
-    }
-
-    /// As [`Self::rough`], corrected by image content.
-    fn refined(&self) -> Option<(ClockMap<FrameClock, EventClock>, Option<Offset>)> {
-        let rough = self.rough()?;
-        Some(match self.content.offset() {
-            Some(offset) => (rough.shifted(offset.us), Some(offset)),
-            None => (rough, None),
-        })
-    }
-
-    /// Map from the frame clock to the event clock, by arrival times.
-    pub fn rough(&self) -> Option<ClockMap<FrameClock, EventClock>> {
-        let frames = self.frames.map()?.shifted(-self.settings.frame_latency_us);
-        Some(frames.then(&self.host_map()?))
-    }
-
-    /// Map from the event clock to the host clock: when the fastest packets arrive.
-    pub fn arrival(&self) -> Option<ClockMap<EventClock, HostClock>> {
-        self.events.map().map(|map| map.shifted(-self.settings.event_latency_us))
-    }
-
-    /// Map from the host clock to the event clock.
-    fn host_map(&self) -> Option<ClockMap<HostClock, EventClock>> {
-        Some(self.arrival()?.inverse())
-    }
-
-    /// Whether there were edges recently. The cable may be unplugged at any time.
-    fn has_edges(&self) -> bool {
-        self.edges.are_recent(self.events_until)
-    }
-
-    /// The extrapolated line after edges have stopped, and the time since the last edge in
-    /// microseconds.
-    fn held(&self) -> Option<(ClockMap<FrameClock, EventClock>, i64)> {
-        self.edges.held(self.events_until)
-    }
-
-    /// How frames are currently timed.
-    pub fn state(&self) -> SyncState {
-        if self.one_clock {
-            return SyncState::OneClock;
-        }
-        if let (true, Some((map, residual_us))) = (self.has_edges(), self.edges.line.fit()) {
-            let pulses = self.edges.pulses.stats();
-            return SyncState::Edges { residual_us, drift_ppm: map.drift_ppm(), pulses };
-        }
-        match self.refined() {
-            Some((map, Some(Offset { us: offset_us, spread_us: residual_us }))) => {
-                SyncState::Content { residual_us, offset_us, drift_ppm: map.drift_ppm() }
-            }
-            Some((map, None)) => match self.held() {
-                Some((map, silent_us)) => SyncState::Held {
-                    silent_s: silent_us as f64 * 1e-6,
-                    drift_ppm: map.drift_ppm(),
-                },
-                None => {
-                    SyncState::Arrival { residual_us: self.jitter_us(), drift_ppm: map.drift_ppm() }
-                }
-            },
-            None => SyncState::Unknown,
-        }
-    }
-
-    /// Root mean square distance of the fastest packets of both cameras from their lines, in
-    /// microseconds.
-    fn jitter_us(&self) -> f64 {
-        let frames = self.frames.map().map_or(0.0, |map| self.frames.residual_us(&map));
-        let events = self.events.map().map_or(0.0, |map| self.events.residual_us(&map));
-        frames.hypot(events)
     }
 }
 

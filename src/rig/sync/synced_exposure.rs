@@ -3,7 +3,7 @@
 use super::event_history::within;
 use crate::event::{Event, EventBuffer, EventPool};
 use crate::exposure::Exposure;
-use crate::image::{self, ImageU8, Size};
+use crate::image::{ImageU8, Size};
 use crate::time::{EventClock, HostClock, RangeUs, TimeRange, Timestamp};
 
 /// A frame with its exposure time on the event clock.
@@ -79,19 +79,16 @@ impl SyncedExposure {
     pub fn exposure(&self) -> Exposure {
         let RangeUs { from_us, until_us } = self.span();
         Exposure {
-            frame: self.frame.picture.to_f32(),
+            frame: self.frame.picture.clone().into(),
             span: TimeRange::new(from_us as f64, until_us as f64),
             events: self.exposure_events().to_vec().into(),
             sensor: self.sensor,
         }
     }
 
-    /// Converts to the input of the restoration, the original frame, and the ground truth if it is
-    /// known, without copying large data. The buffer of the converted frame comes from `planes`.
-    pub fn into_exposure(
-        self,
-        planes: &image::ImagePool<f32>,
-    ) -> (Exposure, ImageU8, Option<ImageU8>) {
+    /// Converts to the input of the restoration, the frame, which shares its samples with it, and
+    /// the ground truth if it is known, without copying large data.
+    pub fn into_exposure(self) -> (Exposure, ImageU8, Option<ImageU8>) {
         let RangeUs { from_us, until_us } = self.span();
         let Self { frame, mut events, sensor, .. } = self;
         let until = events.partition_point(|e| e.t_us < until_us);
@@ -99,7 +96,7 @@ impl SyncedExposure {
         let from = events.partition_point(|e| e.t_us < from_us);
         events.drain(..from);
         let exposure = Exposure {
-            frame: frame.picture.to_f32_in(planes),
+            frame: frame.picture.clone().into(),
             span: TimeRange::new(from_us as f64, until_us as f64),
             events,
             sensor,

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use super::*;
+use crate::image::ImageF32;
 
 #[test]
 fn smaller_images_keep_events_and_times() {
@@ -12,7 +13,7 @@ fn smaller_images_keep_events_and_times() {
     assert_eq!((small_one.span, small_one.sensor), (one.span, one.sensor));
     assert_eq!(small_one.events.len(), one.events.len());
     assert_eq!(small.truth[0].size(), Size::new(384, 256));
-    let mean = |data: &[f32]| data.iter().sum::<f32>() / data.len() as f32;
-    let (a, b) = (mean(small_one.frame.data()), mean(one.frame.data()));
+    let mean = |frame: ImageF32| frame.data().iter().sum::<f32>() / frame.data().len() as f32;
+    let (a, b) = (mean(small_one.frame.to_f32()), mean(one.frame.to_f32()));
     assert!((a - b).abs() < 1e-3, "{a} {b}");
 }

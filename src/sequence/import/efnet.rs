@@ -4,11 +4,13 @@
 //! `exposure_end` (REBlur), `/sharp_images` of the same names, and `/events/{xs,ys,ts,ps}`. Pictures
 //! that are larger than `sensor_resolution` are cut off at the right and at the bottom.
 
+mod exposures;
+
 use super::efnet_pictures::{Samples, cropped, picture};
 use super::error::ImportError;
 use super::hdf5::File;
 use super::npz_events::Polarities;
-use super::options::{FrameExposure, ImportOptions, TimeUnit};
+use super::options::{ImportOptions, TimeUnit};
 use super::picture_sequence::middle_truth;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use super::text_table::guess_unit;
@@ -16,6 +18,7 @@ use crate::event::Event;
 use crate::formats::limits::{MAX_EVENTS, MAX_TIME_US, check_image};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
+use exposures::exposures;
 use std::path::{Path, PathBuf};
 
 /// An open file.
@@ -178,43 +181,6 @@ impl EfNet {
             ImportError::content(&self.path, format!("{name}: smaller than {}", self.picture))
         })
     }
-}
-
-/// Exposures by the attributes, or around the timestamps as stated; `None` for frames whose times are
-/// not numbers, and for those that have no exposure as stated.
-fn exposures(
-    path: &Path,
-    stamps: &[[Option<f64>; 3]],
-    us: impl Fn(f64) -> i64,
-    options: &ImportOptions,
-) -> Result<Vec<Option<[i64; 2]>>, ImportError> {
-    let exposure = |[_, start, end]: &[Option<f64>; 3]| {
-        let (start, end) = ((*start)?, (*end)?);
-        Some((start.is_finite() && end.is_finite()).then(|| [us(start), us(end)]))
-    };
-    let known: Option<Vec<_>> = stamps.iter().map(exposure).collect();
-    if let Some(known) = known {
-        return Ok(known);
-    }
-    let times: Option<Vec<i64>> = stamps.iter().map(|[t, ..]| t.map(&us)).collect();
-    let times = times.ok_or_else(|| {
-        ImportError::content(
-            path,
-            "its images have neither exposure_start and exposure_end nor \
-                                    timestamp as attributes",
-        )
-    })?;
-    let mut all = options.exposures(path, &times)?;
-    let unknown =
-        |at: usize| stamps.get(at).is_some_and(|[t, ..]| t.is_some_and(|t| !t.is_finite()));
-    // Exposures without a gap follow from the times of the neighbours.
-    let near = usize::from(options.exposure == Some(FrameExposure::Contiguous));
-    for (at, exposure) in all.iter_mut().enumerate() {
-        if (at.saturating_sub(near)..=at + near).any(unknown) {
-            *exposure = None;
-        }
-    }
-    Ok(all)
 }
 
 /// The attribute `sensor_resolution`, in the order of its sides that fits the pictures.

@@ -13,8 +13,9 @@ mod shapes;
     reason = "a test may fail by panicking"
 )]
 mod tests;
+mod verify;
 
-use super::cpu::{Input, Net, Offsets, Processor};
+use super::cpu::{Input, Offsets};
 use super::layout::Layout;
 use super::loss::{
     Criterion, ForwardPasses, Labelled, Losses, Objective, Unlabelled, labelled_loss,
@@ -22,7 +23,6 @@ use super::loss::{
 };
 use super::{Batch, Device, ForwardOutput, Gradients, LossGrads, TrainError};
 use crate::event::EventInput;
-use crate::random::KeyedRng;
 use crate::train::burn::read::read;
 use burn_autodiff::Autodiff;
 use burn_tensor::backend::{AutodiffBackend, Backend};
@@ -268,54 +268,7 @@ impl<B: AutodiffBackend> Burn<B> {
             scored.into_iter().flat_map(|(_, s)| s.into_each()).map(|s| s.scaled(share)).collect();
         Ok((losses, self.backward(net, groups, &grads)?))
     }
-
-    /// Compares the gradients of a small sample with the CPU's.
-    fn verify(&mut self) -> Result<(), TrainError> {
-        let mut random = KeyedRng::keyed(&[0x7072_6f76]);
-        let mut numbers =
-            |n: usize, low, high| (0..n).map(|_| random.range(low, high) as f32).collect();
-        let ((event_height, event_width), (height, width)) = ((16, 16), (16, 32));
-        let input = Input {
-            events: numbers(self.event_input.channels() * event_height * event_width, 0.0, 2.0),
-            event_height,
-            event_width,
-            blur: numbers(3 * height * width, 0.0, 1.0),
-            height,
-            width,
-        };
-        let samples = [Labelled { input, sharp: numbers(3 * height * width, 0.0, 1.0) }];
-        let layout = Net::layout(self.event_input);
-        let mut parameters = layout.initial(1);
-        // Offsets and masks that have an effect.
-        for (_, range) in layout.tensors().filter(|(name, _)| name.contains("conv_offset_mask")) {
-            let part = parameters.get_mut(range).unwrap_or_default();
-            let noise: Vec<f32> = numbers(part.len(), -0.02, 0.02);
-            part.copy_from_slice(&noise);
-        }
-        let batch =
-            Batch::Labelled { samples: &samples, criterion: Criterion::L1 { motion_weight: 1.0 } };
-        let (losses_here, gradient_here) = self.gradients(&parameters, batch)?;
-        let (losses_cpu, gradient_cpu) =
-            Processor::new(self.event_input, self.offsets).gradients(&parameters, batch)?;
-        let square =
-            |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>();
-        let difference =
-            square(&mut gradient_here.iter().zip(&gradient_cpu).map(|(a, b)| a - b)).sqrt();
-        let error = (difference / square(&mut gradient_cpu.iter().copied()).sqrt())
-            .max((losses_here.total() / losses_cpu.total() - 1.0).abs());
-        if error < MAX_DIFFERENCE && gradient_here.len() == layout.parameters() {
-            return Ok(());
-        }
-        Err(self.failed(format!(
-            "its gradients differ from the CPU's by a relative {error:.1e} ({MAX_DIFFERENCE} is \
-             allowed): train with --device cpu"
-        )))
-    }
 }
-
-/// Largest difference of a device's gradient from the CPU's, relative to its norm. GPUs may round
-/// products to 10 bits (TF32), which causes far smaller errors than a wrong operator.
-const MAX_DIFFERENCE: f64 = 0.03;
 
 impl<B: AutodiffBackend> Gradients for Burn<B> {
     fn set_teacher(&mut self, teacher: Option<&[f32]>) -> Result<(), TrainError> {

@@ -5,6 +5,7 @@
 
 mod conv;
 mod deform;
+mod encoder;
 mod fuse;
 mod gradients;
 mod map;
@@ -23,10 +24,11 @@ pub use gradients::Processor;
 
 use conv::Conv;
 use deform::Deform;
+use encoder::{Encoded, Encoder};
 use fuse::parts::{Fused, Fusion};
 use map::Map;
 use rayon::prelude::*;
-use resample::{downsample, pool, unpool, upsample};
+use resample::{downsample, upsample};
 
 /// Whether the deformable convolutions use their offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -91,65 +93,6 @@ impl Output {
     /// The outputs that a loss reads.
     pub fn seen(&self) -> ForwardOutput<'_> {
         ForwardOutput { latent: &self.latent, ratio: &self.ratio }
-    }
-}
-
-/// Kernel sides of the encoders' downsampling stages.
-const DOWN: [usize; 4] = [5, 3, 3, 3];
-
-struct Encoder {
-    stem: [Conv; 2],
-    down: Vec<[Conv; 2]>,
-}
-
-/// Inputs of every convolution of an encoder; the features are the outputs of the second ones.
-struct Encoded {
-    input: Map,
-    stem: Map,
-    /// The pooled map, and the output of the first convolution.
-    down: Vec<[Map; 2]>,
-    features: Vec<Map>,
-}
-
-impl Encoder {
-    fn new(isa: Isa, layout: &Layout, all: &[f32], name: &str) -> Self {
-        let conv = |layer: String, backward| {
-            Conv::new(isa, all, layout.slot(&format!("{name}.{layer}")), 1.0, backward)
-        };
-        Self {
-            stem: [conv("conv1".into(), false), conv("conv2".into(), true)],
-            down: (1..=4).map(|i| [1, 2].map(|j| conv(format!("down{i}.conv{j}"), true))).collect(),
-        }
-    }
-
-    fn run(&self, input: Map) -> Encoded {
-        let stem = self.stem[0].run(&input, 3, true);
-        let mut features = vec![self.stem[1].run(&stem, 0, true)];
-        let mut down = Vec::new();
-        for ([a, b], k) in self.down.iter().zip(DOWN) {
-            let pooled = pool(&features[down.len()], k / 2);
-            let first = a.run(&pooled, k / 2, true);
-            features.push(b.run(&first, 0, true));
-            down.push([pooled, first]);
-        }
-        Encoded { input, stem, down, features }
-    }
-
-    /// `derivatives` are those of the features; they are consumed.
-    fn backward(&self, saved: &Encoded, mut derivatives: Vec<Map>, gradient: &mut Gradient) {
-        for (i, ([a, b], k)) in self.down.iter().zip(DOWN).enumerate().rev() {
-            let [pooled, first] = &saved.down[i];
-            let d = derivatives[i + 1].before_relu(&saved.features[i + 1], k / 2);
-            b.weights(first, &d, gradient);
-            let d = b.input(&d, 0).before_relu(first, k / 2);
-            a.weights(pooled, &d, gradient);
-            unpool(&a.input(&d, 0), &mut derivatives[i]);
-        }
-        let [a, b] = &self.stem;
-        let d = derivatives[0].before_relu(&saved.features[0], 3);
-        b.weights(&saved.stem, &d, gradient);
-        let d = b.input(&d, 0).before_relu(&saved.stem, 0);
-        a.weights(&saved.input, &d, gradient);
     }
 }
 

@@ -25,8 +25,8 @@ pub fn unlabelled(
     let (height, width) = place.crop.image();
     let (event_height, event_width) = place.crop.events;
     Some(Unlabelled {
-        blur: place.image(&small.frame)?,
-        large: place.image(&large.frame)?,
+        blur: place.image(&small.frame.to_f32())?,
+        large: place.image(&large.frame.to_f32())?,
         height,
         width,
         blur_to_sharp: place.tensor(&small, sharp, reader)?,
@@ -62,7 +62,7 @@ pub(super) fn labelled(
         events: place.tensor(&exposure, TimeRange::instant(*t_us as f64), reader)?,
         event_height,
         event_width,
-        blur: place.image(&exposure.frame)?,
+        blur: place.image(&exposure.frame.to_f32())?,
         height,
         width,
     };

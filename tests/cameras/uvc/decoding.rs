@@ -1,6 +1,8 @@
 //! The decoding of images, and the choice of a mode.
 
-use super::*;
+use super::fake::{MJPEG, YUYV, jpeg};
+use gem_live::camera::drivers::uvc::{Coding, Mode, choose, decode};
+use gem_live::image::{ImagePool, ImageU8, Size};
 
 fn decoded(mode: Mode, bytes: &[u8]) -> Option<ImageU8> {
     decode(mode, bytes, &ImagePool::default())

@@ -31,7 +31,7 @@ fn captured(number: u64) -> LiveFrame {
         number,
         picture: frame.to_u8(),
         exposure: Exposure {
-            frame,
+            frame: frame.into(),
             span: TimeRange::new(0.0, 1000.0),
             events: Vec::new().into(),
             sensor: SIZE,

@@ -175,9 +175,13 @@ impl Camera {
     /// Reads one container. Returns whether one was available.
     fn read_container(&mut self, out: &mut Vec<Packet>) -> bool {
         let (events, sensor) = (self.event_pool.take(), self.sensor);
-        let (heartbeat, images) = (&mut self.heartbeat, &self.image_pool);
-        let read = Container::read(&mut self.open, sensor, events, images, heartbeat);
-        let Some(container) = read else { return false };
+        let (heartbeat, joiner) = (&mut self.heartbeat, &mut self.joiner);
+        let (open, images) = (&mut self.open, &self.image_pool);
+        let read = Container::read(open, sensor, events, images, heartbeat, joiner);
+        let Some(mut container) = read else { return false };
+        if container.reset || container.gap.is_some() || container.last_us.is_none() {
+            self.joiner.take_back(&mut container.events);
+        }
         let Container { events, edges, frames, first_us, last_us, gap, .. } = container;
         self.drops.add(DropCause::Malformed, DropUnit::Gaps, container.malformed);
         self.drops.add(DropCause::Malformed, DropUnit::Events, container.invalid_events);

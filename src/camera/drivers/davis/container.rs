@@ -3,6 +3,7 @@
 use super::heartbeat::ImuHeartbeat;
 use super::open::Open;
 use super::wire::{Frame, Kind, Special, frames, polarity, specials};
+use crate::camera::joiner::PacketJoiner;
 use crate::event::{EventBuffer, Trigger};
 use crate::image::{ImagePool, Size};
 use crate::time::Timestamp;
@@ -28,19 +29,21 @@ pub(super) struct Container {
 }
 
 impl Container {
-    /// Reads the next container; `None` if none is available. `events` is an empty buffer, and
-    /// frames are read into buffers from `images`.
+    /// Reads the next container; `None` if none is available. `events` is an empty buffer that
+    /// `joiner` begins, and frames are read into buffers from `images`.
     pub(super) fn read(
         open: &mut Open,
         sensor: Size,
         events: EventBuffer,
         images: &ImagePool<u8>,
         heartbeat: &mut ImuHeartbeat,
+        joiner: &mut PacketJoiner,
     ) -> Option<Self> {
         let mut read = Self { events, ..Self::default() };
         let malformed = open.data(|header, bytes| {
             match header.kind {
                 Kind::Polarity => {
+                    joiner.begin(&mut read.events);
                     read.invalid_events += polarity(header, bytes, sensor, &mut read.events);
                 }
                 Kind::Special => {

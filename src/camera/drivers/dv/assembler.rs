@@ -7,7 +7,7 @@ use crate::camera::{
 use crate::event::{Event, EventPool, Trigger};
 use crate::formats::aedat4::{Aedat4Frame, White};
 use crate::image::Size;
-use crate::time::Timestamp;
+use crate::time::{RangeUs, Timestamp};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -96,18 +96,19 @@ impl Assembler {
     pub(super) fn frame(&mut self, frame: &Aedat4Frame, out: &mut Vec<Packet>) {
         self.sequence += 1;
         let start_us = frame.head.t_us;
-        let stated = frame.head.exposure_us;
+        let stated = frame.head.exposure;
         let assumed = || {
             let end_us = start_us.checked_add(self.exposure_us)?;
-            (self.exposure_us > 0).then_some((start_us, end_us))
+            (self.exposure_us > 0).then_some(RangeUs::new(start_us, end_us))
         };
         let white = frame.max().zip(frame.head.samples());
         let white = white.and_then(|(max, (depth, _))| White::of(depth, max));
         let picture = white.and_then(|white| frame.picture(white));
-        let (Some((start_us, end_us)), Some(picture)) = (stated.or_else(assumed), picture) else {
+        let (Some(exposure), Some(picture)) = (stated.or_else(assumed), picture) else {
             self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
             return;
         };
+        let RangeUs { from_us: start_us, until_us: end_us } = exposure;
         if self.joiner.until_us().is_some_and(|us| end_us < us.saturating_sub(RESET_US)) {
             self.reset(out);
         }

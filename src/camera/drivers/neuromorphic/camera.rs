@@ -2,8 +2,7 @@
 
 use super::controls;
 use super::decoded::{Decoded, Frame};
-use super::evt3::Evt3;
-use super::inivation::{Davis346, Dvxplorer};
+use super::decoder::Decoder;
 use super::model::Model;
 use super::port::{Buffer, Format, OpenSettings, Port};
 use crate::camera::joiner::PacketJoiner;
@@ -15,7 +14,7 @@ use crate::camera::{
 use crate::event::{EventPool, Trigger};
 use crate::image::Size;
 use crate::panics::Locked;
-use crate::time::Timestamp;
+use crate::time::{RangeUs, Timestamp};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -24,34 +23,6 @@ use std::time::{Duration, Instant};
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest number of packets that one call passes on.
 const MAX_PACKETS: usize = 64;
-
-/// The decoder of a camera's words.
-enum Decoder {
-    Evt3(Evt3),
-    Dvxplorer(Dvxplorer),
-    Davis346(Box<Davis346>),
-}
-
-impl Decoder {
-    fn new(format: Format, sensor: Size) -> Self {
-        match format {
-            Format::Evt3 => Self::Evt3(Evt3::new(sensor)),
-            Format::Dvxplorer => Self::Dvxplorer(Dvxplorer::new(sensor)),
-            Format::Davis346 { invert_events, frames } => {
-                Self::Davis346(Box::new(Davis346::new(sensor, invert_events, frames)))
-            }
-        }
-    }
-
-    fn decode(&mut self, bytes: &[u8], out: &mut Decoded) {
-        out.malformed += u64::from(!bytes.len().is_multiple_of(2));
-        match self {
-            Self::Evt3(decoder) => decoder.decode(bytes, out),
-            Self::Dvxplorer(decoder) => decoder.decode(bytes, out),
-            Self::Davis346(decoder) => decoder.decode(bytes, out),
-        }
-    }
-}
 
 /// What a camera is made of, besides its port.
 pub(super) struct Parts {
@@ -125,7 +96,7 @@ impl Camera {
         let mut decoded = Decoded { events: self.event_pool.take(), ..Decoded::default() };
         let mut gap = None;
         let (decoder, last_buffer) = (&mut self.decoder, &mut self.last_buffer);
-        let (format, sensor) = (self.format, self.sensor);
+        let (format, sensor, joiner) = (self.format, self.sensor, &mut self.joiner);
         let received = self.port.next(timeout, &mut |buffer: Buffer<'_>| {
             let silence = buffer.arrived.saturating_duration_since(*last_buffer);
             *last_buffer = buffer.arrived;
@@ -139,6 +110,7 @@ impl Camera {
                     }
                 });
             }
+            decoded.begun = joiner.begin(&mut decoded.events);
             decoder.decode(buffer.bytes, &mut decoded);
         });
         let received = received.map_err(|why| {
@@ -149,6 +121,10 @@ impl Camera {
         self.dropped = total;
         if !received {
             return Ok(false);
+        }
+        let follows = gap.is_none() && !self.is_in_gap && !decoded.reset;
+        if !follows || decoded.last_us.is_none() {
+            self.joiner.take_back(&mut decoded.events);
         }
         match gap {
             Some(true) => self.start_epoch(DropCause::Queue),
@@ -217,7 +193,7 @@ impl Camera {
     fn frame(&mut self, frame: Frame, out: &mut Vec<Packet>) {
         let sequence = self.frames;
         self.frames += 1;
-        let Some((start_us, end_us)) = frame.exposure_us else {
+        let Some(RangeUs { from_us: start_us, until_us: end_us }) = frame.exposure else {
             return self.lost(DropCause::Malformed, DropUnit::Frames, 1);
         };
         let timing = if self.parts.only == Some(StreamKind::Frames) {

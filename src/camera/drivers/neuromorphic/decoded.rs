@@ -2,13 +2,12 @@
 
 use crate::event::{Event, EventBuffer, Trigger, TriggerEdge};
 use crate::image::{ImageU8, Size};
-use crate::time::Timestamp;
+use crate::time::{RangeUs, Timestamp};
 use neuromorphic_drivers::types::{Polarity, PolarityEvent, TriggerEvent, TriggerPolarity};
 
 /// A frame of a DAVIS346. Its exposure is unknown if its words were incomplete.
 pub(super) struct Frame {
-    /// Start and end of the exposure, in microseconds.
-    pub(super) exposure_us: Option<(i64, i64)>,
+    pub(super) exposure: Option<RangeUs>,
     pub(super) picture: ImageU8,
 }
 
@@ -16,6 +15,8 @@ pub(super) struct Frame {
 #[derive(Default)]
 pub(super) struct Decoded {
     pub(super) events: EventBuffer,
+    /// How many of the events, at their start, are from the buffer before.
+    pub(super) begun: usize,
     pub(super) edges: Vec<Trigger>,
     pub(super) frames: Vec<Frame>,
     /// Number of events beyond the sensor.
@@ -37,9 +38,9 @@ pub(super) struct Decoded {
 impl Decoded {
     /// Forgets what came before a reset of the clock.
     pub(super) fn clock_reset(&mut self) {
-        self.before_reset.0 += self.events.len() as u64;
+        self.before_reset.0 += self.events.len().saturating_sub(self.begun) as u64;
         self.before_reset.1 += self.frames.len() as u64;
-        self.events.clear();
+        self.events.truncate(self.begun);
         self.frames.clear();
         self.edges.clear();
         self.reset = true;
@@ -86,4 +87,23 @@ pub(super) fn microseconds(t: u64) -> i64 {
 /// The words of a buffer.
 pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = u16> + '_ {
     bytes.as_chunks::<2>().0.iter().map(|word| u16::from_le_bytes(*word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reset_drops_what_the_buffer_held_and_keeps_the_events_before_it() {
+        let event = |t_us| Event { t_us, x: 0, y: 0, polarity: true };
+        let events = vec![event(8), event(9), event(10), event(11), event(12)].into();
+        let mut decoded = Decoded { events, begun: 2, last_us: Some(12), ..Decoded::default() };
+        decoded.clock_reset();
+        assert_eq!(decoded.events, vec![event(8), event(9)]);
+        assert_eq!((decoded.before_reset, decoded.last_us), ((3, 0), None));
+        decoded.events.push(event(1));
+        decoded.clock_reset();
+        assert_eq!(decoded.events, vec![event(8), event(9)]);
+        assert_eq!(decoded.before_reset, (4, 0));
+    }
 }

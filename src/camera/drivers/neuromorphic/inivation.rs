@@ -5,6 +5,7 @@
 use super::decoded::{Decoded, Frame, add_edges, add_event, microseconds, words};
 use super::port::Orientation;
 use crate::image::{ImagePool, ImageU8, Size};
+use crate::time::RangeUs;
 use neuromorphic_drivers::adapters::{davis346, dvxplorer};
 use neuromorphic_drivers::{inivation_davis346, inivation_dvxplorer};
 
@@ -202,6 +203,7 @@ fn picture(frame: &davis346::FrameEvent<'_>, sensor: Size, pictures: &ImagePool<
         *to = (from >> 8) as u8;
     }
     let exposure = frame.exposure_start_t.zip(frame.exposure_end_t);
-    let exposure_us = exposure.map(|(start, end)| (microseconds(start), microseconds(end)));
-    Frame { exposure_us, picture }
+    let exposure =
+        exposure.map(|(start, end)| RangeUs::new(microseconds(start), microseconds(end)));
+    Frame { exposure, picture }
 }

@@ -9,6 +9,7 @@
 mod camera;
 mod controls;
 mod decoded;
+mod decoder;
 mod evt3;
 mod fallback;
 mod find;

@@ -9,7 +9,7 @@ use crate::image::{ImageU8, Size};
 use crate::sequence::replay::options::MAX_EXPOSURE_US;
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
 use crate::sequence::{FindError, GroundTruth, Pair, PairHeader, find_npz_files, folder_advice};
-use crate::time::{EventClock, EventTimes, Timestamp};
+use crate::time::{EventClock, EventTimes, RangeUs, Timestamp};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
@@ -170,35 +170,37 @@ impl Pairs {
         let elsewhere = pair.events.iter().filter(|e| !(start1..end2).contains(&e.t_us)).count();
         self.drops.add(DropCause::Clock, DropUnit::Events, elsewhere as u64);
         if !shared && !second_only {
-            let truth_image = middle(truth.as_ref(), (start1, end1));
-            self.events(epoch, shift_us, (start1, end1), events1, sensor);
-            self.frame(epoch, shift_us, (start1, end1), frame1, truth_image, first_frame);
+            let exposure = RangeUs::new(start1, end1);
+            let truth_image = middle(truth.as_ref(), exposure);
+            self.events(epoch, shift_us, exposure, events1, sensor);
+            self.frame(epoch, shift_us, exposure, frame1, truth_image, first_frame);
         }
-        let truth_image = middle(truth.as_ref(), (start2, end2));
-        self.events(epoch, shift_us, (end1, end2), events2, sensor);
-        self.frame(epoch, shift_us, (start2, end2), frame2, truth_image, first_frame + 1);
+        let exposure = RangeUs::new(start2, end2);
+        let truth_image = middle(truth.as_ref(), exposure);
+        self.events(epoch, shift_us, RangeUs::new(end1, end2), events2, sensor);
+        self.frame(epoch, shift_us, exposure, frame2, truth_image, first_frame + 1);
     }
 
     fn events(
         &mut self,
         epoch: u32,
         shift_us: i64,
-        (from, until): (i64, i64),
+        range: RangeUs,
         events: &[Event],
         sensor: Size,
     ) {
         let packet = Packet::Events(EventPacket {
             epoch,
-            from: Timestamp::<EventClock>::from_us(from),
-            until: Timestamp::from_us(until),
+            from: Timestamp::<EventClock>::from_us(range.from_us),
+            until: Timestamp::from_us(range.until_us),
             arrived: Timestamp::now(),
-            events: events.iter().filter(|e| (from..until).contains(&e.t_us)).copied().collect(),
+            events: events.iter().filter(|e| range.contains(e.t_us)).copied().collect(),
             edges: Vec::new(),
             sensor,
             lost_since: None,
         });
         self.ready.push_back(ScheduledPacket {
-            at_us: until.saturating_add(shift_us),
+            at_us: range.until_us.saturating_add(shift_us),
             frame: None,
             packet,
         });
@@ -208,13 +210,14 @@ impl Pairs {
         &mut self,
         epoch: u32,
         shift_us: i64,
-        (start, end): (i64, i64),
+        exposure: RangeUs,
         picture: ImageU8,
         truth: Option<ImageU8>,
         number: usize,
     ) {
         let sequence = self.sent;
         self.sent += 1;
+        let (start, end) = (exposure.from_us, exposure.until_us);
         let (arrived, until) = (Timestamp::now(), Timestamp::from_us(end));
         let timing = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
         let packet =
@@ -228,12 +231,13 @@ impl Pairs {
 }
 
 /// The ground truth image at the middle of an exposure.
-fn middle(truth: Option<&GroundTruth>, (start, end): (i64, i64)) -> Option<ImageU8> {
+fn middle(truth: Option<&GroundTruth>, exposure: RangeUs) -> Option<ImageU8> {
     let GroundTruth { images, timestamps_us } = truth?;
-    let middle_us = start.saturating_add(end.saturating_sub(start) / 2);
+    let middle_us = exposure.from_us.saturating_add(exposure.duration_us() / 2);
     let distance = |t: i64| t.saturating_sub(middle_us).unsigned_abs();
     let (image, t) = images.iter().zip(timestamps_us).min_by_key(|(_, t)| distance(**t))?;
-    (distance(*t) as f64 <= end.saturating_sub(start) as f64 * MAX_DISTANCE).then(|| image.clone())
+    let limit = exposure.duration_us() as f64 * MAX_DISTANCE;
+    (distance(*t) as f64 <= limit).then(|| image.clone())
 }
 
 impl Tape for Pairs {

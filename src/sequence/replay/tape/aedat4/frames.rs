@@ -18,17 +18,16 @@ impl Recording {
             self.count(DropCause::Malformed, DropUnit::Frames, 1);
             return Ok(true);
         };
-        let PlacedFrame { region, exposure_us: (start, end) } =
-            match self.setup.grids.place(&frame.head) {
-                Ok(placed) => placed,
-                // No frame of the camera.
-                Err(Unusable::Source(_)) => return Ok(true),
-                Err(why) => {
-                    self.count(DropCause::Malformed, DropUnit::Frames, 1);
-                    self.warn(format!("some frames cannot be used: {why}"));
-                    return Ok(true);
-                }
-            };
+        let PlacedFrame { region, exposure } = match self.setup.grids.place(&frame.head) {
+            Ok(placed) => placed,
+            // No frame of the camera.
+            Err(Unusable::Source(_)) => return Ok(true),
+            Err(why) => {
+                self.count(DropCause::Malformed, DropUnit::Frames, 1);
+                self.warn(format!("some frames cannot be used: {why}"));
+                return Ok(true);
+            }
+        };
         let Some(picture) = self.picture(&frame) else {
             self.count(DropCause::Malformed, DropUnit::Frames, 1);
             self.warn("some frames do not have all of their pixels".to_owned());
@@ -50,14 +49,14 @@ impl Recording {
             epoch: self.epoch,
             sequence,
             timing: FrameTiming::Events {
-                start: Timestamp::from_us(start),
-                end: Timestamp::from_us(end),
+                start: Timestamp::from_us(exposure.from_us),
+                end: Timestamp::from_us(exposure.until_us),
             },
             arrived: Timestamp::now(),
             picture,
             truth: None,
         });
-        let at_us = self.plan.time_us(step.segment, end);
+        let at_us = self.plan.time_us(step.segment, exposure.until_us);
         self.ready.push_back(ScheduledPacket { at_us, frame: Some(number), packet });
         Ok(true)
     }

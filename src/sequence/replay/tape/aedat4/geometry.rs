@@ -4,6 +4,7 @@ use crate::event::Event;
 use crate::formats::aedat4::{FrameHead, FrameSource};
 use crate::image::Size;
 use crate::sequence::replay::options::MAX_EXPOSURE_US;
+use crate::time::RangeUs;
 
 /// Largest side of an event sensor, in pixels. Sensors have at most 1280x720; the network's input
 /// has 96 numbers per pixel.
@@ -108,8 +109,8 @@ pub(super) struct Grids {
 pub(super) struct PlacedFrame {
     /// The part of the event sensor that it shows.
     pub(super) region: Region,
-    /// Start and end of its exposure, in microseconds.
-    pub(super) exposure_us: (i64, i64),
+    /// When it was exposed.
+    pub(super) exposure: RangeUs,
 }
 
 impl Grids {
@@ -122,9 +123,10 @@ impl Grids {
             return Err(Unusable::Samples(head.format));
         }
         let t_us = head.t_us;
-        let assumed = |us: i64| t_us.checked_add(us).map(|end| (t_us, end));
-        let exposure_us = head.exposure_us.or_else(|| self.exposure_us.and_then(assumed));
-        let (start, end) = exposure_us.ok_or(Unusable::NoExposure)?;
+        let assumed = |us: i64| t_us.checked_add(us).map(|end| RangeUs::new(t_us, end));
+        let exposure = head.exposure.or_else(|| self.exposure_us.and_then(assumed));
+        let exposure = exposure.ok_or(Unusable::NoExposure)?;
+        let (start, end) = (exposure.from_us, exposure.until_us);
         if let Some(us) = [start, end].into_iter().find(|us| us.saturating_abs() > MAX_TIME_US) {
             return Err(Unusable::Time(us));
         }
@@ -132,7 +134,7 @@ impl Grids {
             return Err(Unusable::Long(end - start));
         }
         let region = self.region(head.size, head.position)?;
-        Ok(PlacedFrame { region, exposure_us: (start, end) })
+        Ok(PlacedFrame { region, exposure })
     }
 
     /// The part of the event sensor that a frame of this size and position shows.

@@ -159,7 +159,7 @@ mod tests {
     fn frame(width: usize, height: usize) -> FrameHead {
         FrameHead {
             t_us: 0,
-            exposure_us: None,
+            exposure: None,
             format: 0,
             size: Size::new(width, height),
             position: (0, 0),

@@ -217,7 +217,7 @@ fn of_camera(
             ));
         }
         whites = samples(reader, index, stream.number, options.bits, &mut warnings)?;
-        if options.exposure_us.is_some() && head.exposure_us.is_some() {
+        if options.exposure_us.is_some() && head.exposure.is_some() {
             warnings.push("frames state their exposure, which is used".to_owned());
         }
     }

@@ -1,0 +1,72 @@
+//! The encoders of images and events.
+
+use super::conv::Conv;
+use super::map::Map;
+use super::resample::{pool, unpool};
+use crate::engine::cpu::Isa;
+use crate::train::layout::{Gradient, Layout};
+
+/// Kernel sides of the encoders' downsampling stages.
+const DOWN: [usize; 4] = [5, 3, 3, 3];
+
+/// The encoder of images or of events.
+pub(super) struct Encoder {
+    stem: [Conv; 2],
+    down: Vec<[Conv; 2]>,
+}
+
+/// Inputs of every convolution of an encoder; the features are the outputs of the second ones.
+pub(super) struct Encoded {
+    input: Map,
+    stem: Map,
+    /// The pooled map, and the output of the first convolution.
+    down: Vec<[Map; 2]>,
+    pub(super) features: Vec<Map>,
+}
+
+impl Encoder {
+    pub(super) fn new(isa: Isa, layout: &Layout, all: &[f32], name: &str) -> Self {
+        let conv = |layer: String, backward| {
+            Conv::new(isa, all, layout.slot(&format!("{name}.{layer}")), 1.0, backward)
+        };
+        Self {
+            stem: [conv("conv1".into(), false), conv("conv2".into(), true)],
+            down: (1..=4).map(|i| [1, 2].map(|j| conv(format!("down{i}.conv{j}"), true))).collect(),
+        }
+    }
+
+    pub(super) fn run(&self, input: Map) -> Encoded {
+        let stem = self.stem[0].run(&input, 3, true);
+        let mut features = vec![self.stem[1].run(&stem, 0, true)];
+        let mut down = Vec::new();
+        for ([a, b], k) in self.down.iter().zip(DOWN) {
+            let pooled = pool(&features[down.len()], k / 2);
+            let first = a.run(&pooled, k / 2, true);
+            features.push(b.run(&first, 0, true));
+            down.push([pooled, first]);
+        }
+        Encoded { input, stem, down, features }
+    }
+
+    /// `derivatives` are those of the features; they are consumed.
+    pub(super) fn backward(
+        &self,
+        saved: &Encoded,
+        mut derivatives: Vec<Map>,
+        gradient: &mut Gradient,
+    ) {
+        for (i, ([a, b], k)) in self.down.iter().zip(DOWN).enumerate().rev() {
+            let [pooled, first] = &saved.down[i];
+            let d = derivatives[i + 1].before_relu(&saved.features[i + 1], k / 2);
+            b.weights(first, &d, gradient);
+            let d = b.input(&d, 0).before_relu(first, k / 2);
+            a.weights(pooled, &d, gradient);
+            unpool(&a.input(&d, 0), &mut derivatives[i]);
+        }
+        let [a, b] = &self.stem;
+        let d = derivatives[0].before_relu(&saved.features[0], 3);
+        b.weights(&saved.stem, &d, gradient);
+        let d = b.input(&d, 0).before_relu(&saved.stem, 0);
+        a.weights(&saved.input, &d, gradient);
+    }
+}
