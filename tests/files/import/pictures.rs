@@ -32,12 +32,8 @@ fn a_damaged_first_picture_ends_nothing_and_one_bright_picture_decides_for_all()
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     // Only the sixth picture, or only the sharp ones, use the twelfth bit.
-    let in_one = |k: usize| if k == 5 { 4095 } else { 700 };
-    let none = |_: usize| 700;
-    let cases: [(&str, &dyn Fn(usize) -> u16, u16); 2] =
-        [("blurry", &in_one, 700), ("sharp", &none, 4095)];
-    for (name, brightest, sharpest) in cases {
-        export_wide(&here.join(name), brightest, sharpest);
+    for (name, sixth, sharpest) in [("blurry", 4095, 700), ("sharp", 700, 4095)] {
+        export_wide(&here.join(name), |k| if k == 5 { sixth } else { 700 }, sharpest);
         let set = format!("set-{name}");
         let printed = run(&["import", name, "--out", &set], here).unwrap();
         assert!(printed.contains("samples up to 4095: 12 bits"), "{printed}");

@@ -122,7 +122,7 @@ fn shared_a_real_aedat4_recording_is_sought_to_the_frame() {
     let mut starts_us = Vec::new();
     while let Some(packet) = reader.next_packet().unwrap() {
         if let Part::Frame(f) = packet.part {
-            starts_us.push(f.head.exposure_us.unwrap().0);
+            starts_us.push(f.head.exposure.unwrap().from_us);
         }
     }
     let settings = ReplaySettings { looped: false, speed: 0.1, end: false };

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use super::*;
+use crate::sequence::import::FrameExposure;
 
 #[test]
 fn a_frame_whose_time_is_not_a_number_has_no_exposure_and_the_others_keep_theirs() {

@@ -18,8 +18,10 @@ fn events(times: &[i64]) -> Vec<Event> {
     times.iter().map(|t_us| Event { t_us: *t_us, x: 0, y: 0, polarity: true }).collect()
 }
 
-/// The joined times of frames and events, and the frames that begin an epoch.
-fn joined(stamps: &[i64], times: &[i64]) -> Result<(Vec<i64>, Vec<i64>, Vec<usize>), String> {
+/// Times of frames, times of events, and the frames that begin an epoch.
+type Joined = (Vec<i64>, Vec<i64>, Vec<usize>);
+
+fn joined(stamps: &[i64], times: &[i64]) -> Result<Joined, String> {
     let (mut frames, mut events) = (frames(stamps), events(times));
     let begins = join(&mut frames, &mut events, 0)?;
     let stamps = frames.iter().map(|(_, time)| {
