@@ -2,7 +2,7 @@
 
 use crate::camera::backlog::Backlog;
 use crate::camera::{
-    Control, ControlError, DeviceSelector, Driver, Drops, Identity, Packet, SimulationRate, Value,
+    Control, ControlError, DeviceSelector, Driver, Drops, Identity, SimulationRate, Value,
 };
 use crate::panics::Locked;
 use crate::time::{HostClock, Timestamp};
@@ -86,7 +86,6 @@ pub(crate) struct Shared {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) settings: StreamSettings,
     pub(crate) drops: Drops,
-    pub(crate) packets: Sender<Packet>,
     pub(crate) status: (Sender<Status>, Receiver<Status>),
     pub(crate) commands: Receiver<(String, Value)>,
     pub(crate) wanted: Mutex<DeviceSelector>,

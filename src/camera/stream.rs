@@ -28,7 +28,8 @@ impl Commands {
 /// A running camera stream.
 #[derive(Debug)]
 pub struct CameraStream {
-    /// Packets, in the order sent by the camera.
+    /// Packets, in the order sent by the camera. The channel is disconnected when the stream has
+    /// ended, after the status that says why.
     pub packets: Receiver<Packet>,
     /// Status reports. The oldest one is discarded when the channel is full.
     pub status: Receiver<Status>,
@@ -60,7 +61,6 @@ impl CameraStream {
             driver,
             settings,
             drops: drops.clone(),
-            packets: packet_sender,
             status: (status_sender, status.clone()),
             commands: command_receiver,
             wanted: Mutex::new(wanted),
@@ -70,7 +70,7 @@ impl CameraStream {
         });
         let watcher_shared = shared.clone();
         let watcher = Builder::new().name(format!("{name}-watch")).spawn(move || {
-            if let Err(why) = caught(|| watch(&watcher_shared)) {
+            if let Err(why) = caught(|| watch(&watcher_shared, packet_sender)) {
                 watcher_shared.send_status(Status::Failed(why));
             }
         })?;

@@ -1,10 +1,11 @@
 //! The watchdog thread: replaces the worker thread when it hangs.
 
-use crate::camera::Status;
 use crate::camera::shared::{Attempt, JOIN_TIMEOUT, MAX_STUCK_THREADS, Shared};
 use crate::camera::worker::Worker;
+use crate::camera::{Packet, Status};
 use crate::panics::message;
 use crate::time::{HostClock, Timestamp};
+use crossbeam_channel::Sender;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -22,16 +23,19 @@ pub(crate) fn join(thread: JoinHandle<()>, timeout: Duration) -> bool {
     thread.join().is_ok()
 }
 
-pub(crate) fn watch(shared: &Arc<Shared>) {
+/// Runs until the stream ends or is stopped. Only the threads here hold `packets`, so that its receiver
+/// is disconnected at the end.
+pub(crate) fn watch(shared: &Arc<Shared>, packets: Sender<Packet>) {
     let mut stuck: Vec<JoinHandle<()>> = Vec::new();
     while !shared.stopping() {
         let attempt =
             Arc::new(Attempt { deadline_us: AtomicI64::new(0), abandoned: AtomicBool::new(false) });
         attempt.allow(shared.settings.open_stall);
         let (worker_shared, worker_attempt) = (shared.clone(), attempt.clone());
-        let spawned = Builder::new()
-            .name(shared.name.clone())
-            .spawn(move || Worker { shared: &worker_shared, attempt: &worker_attempt }.run());
+        let packets = packets.clone();
+        let spawned = Builder::new().name(shared.name.clone()).spawn(move || {
+            Worker { shared: &worker_shared, attempt: &worker_attempt, packets: &packets }.run()
+        });
         let worker = match spawned {
             Ok(worker) => worker,
             Err(e) => {

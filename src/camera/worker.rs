@@ -5,7 +5,7 @@ use crate::camera::{
     ControlError, Device, DeviceError, DropCause, DropUnit, Packet, SimulationRate, Status,
 };
 use crate::panics::Locked;
-use crossbeam_channel::{TryRecvError, TrySendError};
+use crossbeam_channel::{Sender, TryRecvError, TrySendError};
 use std::time::{Duration, Instant};
 
 /// Whether a simulation rate has changed enough to be reported again.
@@ -18,6 +18,7 @@ pub(crate) fn has_changed(last_sent: SimulationRate, now: SimulationRate) -> boo
 pub(crate) struct Worker<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) attempt: &'a Attempt,
+    pub(crate) packets: &'a Sender<Packet>,
 }
 
 impl Worker<'_> {
@@ -141,11 +142,11 @@ impl Worker<'_> {
                 return self.count_drop(&packet, DropCause::Device);
             }
             let mut backlog = self.shared.backlog.locked();
-            let waiting = backlog.bytes_of(self.shared.packets.len());
+            let waiting = backlog.bytes_of(self.packets.len());
             let limit = self.shared.settings.queue_bytes;
             let sent = match waiting > 0 && waiting.saturating_add(bytes) > limit {
                 true => Err(TrySendError::Full(packet)),
-                false => self.shared.packets.try_send(packet),
+                false => self.packets.try_send(packet),
             };
             match sent {
                 Ok(()) => return backlog.sent(bytes),

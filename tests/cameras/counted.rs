@@ -7,11 +7,11 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use crossbeam_channel::unbounded;
+use crossbeam_channel::{RecvTimeoutError, unbounded};
 use gem_live::camera::{
     CameraStream, Control, ControlError, Device, DeviceError, DeviceSelector, Driver, DropCause,
-    DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Identity, Packet, StreamSettings,
-    Value,
+    DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Identity, Packet, Status,
+    StreamSettings, Value,
 };
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
@@ -112,6 +112,20 @@ fn a_channel_is_bounded_by_bytes_and_not_by_packets() {
     let (held, packets, drops) = unread(Sender { packets: 3, events: 20_000 }, limit);
     assert_eq!((held, packets), (20_000, 1));
     assert_eq!(drops.get(DropCause::Queue, DropUnit::Events), 40_000);
+}
+
+#[test]
+fn the_channels_of_a_stream_that_has_ended_are_disconnected() {
+    let (sender, settings) = (Sender { packets: 3, events: 1 }, StreamSettings::default());
+    let (wanted, drops) = (DeviceSelector::default(), Drops::default());
+    let source = CameraStream::start("test", Arc::new(sender), wanted, settings, drops).unwrap();
+    let timeout = Duration::from_secs(60);
+    for _ in 0..3 {
+        assert!(source.packets.recv_timeout(timeout).is_ok());
+    }
+    // While the stream itself is still held, as a rig does.
+    assert_eq!(source.packets.recv_timeout(timeout).err(), Some(RecvTimeoutError::Disconnected));
+    assert!(source.status.try_iter().any(|status| matches!(status, Status::Ended)));
 }
 
 #[test]

@@ -36,7 +36,13 @@ impl ExposureSource for RigSource {
             }
             // The rig thread has dropped its sink: it has ended or panicked.
             Err(RecvTimeoutError::Disconnected) => {
-                Ok(self.rig.join().map_or_else(Next::Failed, |()| Next::End))
+                // A camera's stream states why it ended before the rig can end.
+                self.poll_cameras();
+                let failed = self.cameras.iter().any(|camera| camera.failed);
+                Ok(match (self.rig.join(), self.fault().filter(|_| failed)) {
+                    (Err(why), _) | (Ok(()), Some(why)) => Next::Failed(why),
+                    (Ok(()), None) => Next::End,
+                })
             }
             Err(RecvTimeoutError::Timeout) => match self.fault() {
                 Some(why) if self.cameras.iter().any(|s| s.failed) => Ok(Next::Failed(why)),
