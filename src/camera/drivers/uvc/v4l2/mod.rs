@@ -23,7 +23,7 @@ use crate::camera::{Control, ControlError, DeviceError, Value};
 use abi::{CAP_CAPTURE, CAP_DEVICE_CAPS, CAP_STREAMING, Capability, Request};
 use bytemuck::Zeroable;
 use modes::DriverMode;
-use node::call;
+use node::{BUSY, REPLUG, call};
 use std::io;
 use std::time::Duration;
 use stream::Stream;
@@ -69,11 +69,6 @@ impl V4l2 {
         }
     }
 }
-
-/// Message for a device that is in use.
-const BUSY: &str = "another program uses it: close that program";
-/// What to do about a device that fails.
-const REPLUG: &str = "unplug it and plug it in again";
 
 /// Message for a device that this user may not open.
 fn forbidden(index: u32) -> String {

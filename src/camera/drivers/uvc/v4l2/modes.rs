@@ -4,8 +4,7 @@ use super::abi::{
     CAPTURE, DISCRETE, Format, FormatDescription, FrameInterval, FrameSize, GREY, JPEG, MJPG,
     Request, StreamParameters, UYVY, YUYV,
 };
-use super::node::{VideoNode, call};
-use super::{BUSY, REPLUG};
+use super::node::{BUSY, REPLUG, VideoNode, call};
 use crate::camera::drivers::uvc::webcam::{Coding, Mode};
 use crate::image::Size;
 use bytemuck::Zeroable;

@@ -5,6 +5,11 @@ use bytemuck::Pod;
 use std::io;
 use std::time::Duration;
 
+/// Message for a device that is in use.
+pub(super) const BUSY: &str = "another program uses it: close that program";
+/// What to do about a device that fails.
+pub(super) const REPLUG: &str = "unplug it and plug it in again";
+
 /// The video devices of the system.
 pub trait VideoNodes: Send + Sync + 'static {
     /// Numbers of the device files, ascending.
