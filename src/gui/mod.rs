@@ -119,7 +119,17 @@ pub fn run(options: Options) -> Result<(), AppError> {
     let native = native_options(display, options.fullscreen);
     silence_panics_of_this_thread();
     let result = caught(|| {
-        eframe::run_native("GEM Live", native, Box::new(move |creation| start(options, creation)))
+        eframe::run_native(
+            "GEM Live",
+            native,
+            Box::new(move |creation| {
+                if let Some(why) = platform::invisible(display, creation.wgpu_render_state.as_ref())
+                {
+                    return Err(why.into());
+                }
+                start(options, creation)
+            }),
+        )
     });
     match result {
         Ok(result) => result.map_err(|e| AppError::Window(platform::explain(&e))),
@@ -143,17 +153,12 @@ fn silence_panics_of_this_thread() {
 fn native_options(display: Display, fullscreen: bool) -> eframe::NativeOptions {
     // A window with transparency has 32 bits per pixel, also on a screen of 16 bits, for which
     // graphics drivers have no format. Nothing in it is transparent.
-    let transparent = match display {
-        #[cfg(target_os = "linux")]
-        Display::X11 { shallow } => shallow,
-        _ => false,
-    };
     let viewport = egui::ViewportBuilder::default()
         .with_title("GEM Live")
         .with_app_id("gem-live")
         .with_inner_size([1240.0, 540.0])
         .with_min_inner_size(MIN_SIZE)
-        .with_transparent(transparent)
+        .with_transparent(display.is_shallow())
         .with_fullscreen(fullscreen);
     // The window also works without its icon.
     let viewport = match eframe::icon_data::from_png_bytes(ICON) {

@@ -18,6 +18,17 @@ pub(in crate::gui) enum Display {
     },
 }
 
+impl Display {
+    /// Whether the screen has so few bits per pixel that graphics drivers have no format for it.
+    pub(in crate::gui) fn is_shallow(self) -> bool {
+        match self {
+            #[cfg(target_os = "linux")]
+            Self::X11 { shallow } => shallow,
+            _ => false,
+        }
+    }
+}
+
 /// The display that the window is opened on.
 ///
 /// # Errors

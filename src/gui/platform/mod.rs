@@ -12,6 +12,7 @@ use eframe::egui_wgpu::WgpuError;
 /// Why the window could not be opened, in one line.
 pub(super) fn explain(error: &eframe::Error) -> String {
     match error {
+        eframe::Error::AppCreation(why) if why.is::<Invisible>() => why.to_string(),
         eframe::Error::AppCreation(why) => format!("cannot start the pipeline: {why}"),
         eframe::Error::Wgpu(
             WgpuError::RequestAdapterError(_) | WgpuError::CreateSurfaceError(_),
@@ -23,6 +24,26 @@ pub(super) fn explain(error: &eframe::Error) -> String {
         }
         other => format!("cannot open a window: {}", without_source(&other.to_string())),
     }
+}
+
+/// The window would stay black.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "cannot open a window: the screen has 16 bits per pixel, and {0}, which draws without a graphics \
+     card, shows nothing on it: set the screen to 24 bits (xrdp: max_bpp=24; VNC: -depth 24)"
+)]
+pub(super) struct Invisible(String);
+
+/// Why nothing that is drawn would be seen. Mesa's software driver for Vulkan sends images of 24
+/// bits, which an X server refuses for the windows of 32 bits that a screen of 16 bits needs.
+pub(super) fn invisible(
+    display: Display,
+    render: Option<&eframe::egui_wgpu::RenderState>,
+) -> Option<Invisible> {
+    let info = render?.adapter.get_info();
+    let is_software = info.device_type == wgpu::DeviceType::Cpu;
+    let is_vulkan = info.backend == wgpu::Backend::Vulkan;
+    (display.is_shallow() && is_software && is_vulkan).then_some(Invisible(info.name))
 }
 
 /// A message of winit without the source file and line that it begins with.
