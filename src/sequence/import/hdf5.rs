@@ -3,6 +3,7 @@
 use super::error::ImportError;
 use crate::formats::input;
 use crate::formats::limits::MAX_IMAGE_PIXELS;
+use crate::panics::caught;
 use hdf5_reader::error::Error;
 use hdf5_reader::{
     ByteOrder, Dataset, Datatype, H5Type, Hdf5File, OpenOptions, SliceInfo, SliceInfoElem,
@@ -87,6 +88,11 @@ fn stated_length(head: &[u8]) -> Option<u64> {
     (byte(size_at)? == 8).then_some(u64::from_le_bytes(end))
 }
 
+/// Calls the library, which panics on some damaged files.
+fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    caught(call).unwrap_or_else(|_| Err(Error::InvalidData("the file is damaged".into())))
+}
+
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
         // The library opens it by its path, also what is no file.
@@ -98,7 +104,7 @@ impl File {
             return Err(ImportError::content(path, why));
         }
         let options = OpenOptions::default().with_max_read_bytes(MAX_READ);
-        let file = Hdf5File::open_with_options(path, options);
+        let file = guarded(|| Hdf5File::open_with_options(path, options));
         let file =
             file.map_err(|e| ImportError::content(path, format!("not readable HDF5: {e}")))?;
         Ok(Self { path: path.to_owned(), file })
@@ -110,14 +116,14 @@ impl File {
 
     /// The names of the arrays in a group, sorted; empty if there is no such group.
     pub(super) fn names(&self, group: &str) -> Vec<String> {
-        let members = self.file.group(group).and_then(|g| g.member_names());
+        let members = guarded(|| self.file.group(group)?.member_names());
         let mut names = members.map(|(_, datasets)| datasets).unwrap_or_default();
         names.sort();
         names
     }
 
     fn dataset(&self, name: &str) -> Result<Dataset, ImportError> {
-        self.file.dataset(name).map_err(|e| self.bad(name, e))
+        guarded(|| self.file.dataset(name)).map_err(|e| self.bad(name, e))
     }
 
     /// Number of elements along the first axis of an array.
@@ -144,7 +150,8 @@ impl File {
             Some(first) => *first = rows,
             None => return Err(self.bad(name, "a single number instead of a list")),
         }
-        let array = dataset.read_slice::<Real>(&selection).map_err(|e| self.bad(name, e))?;
+        let array = guarded(|| dataset.read_slice::<Real>(&selection));
+        let array = array.map_err(|e| self.bad(name, e))?;
         if array.len() != until - from {
             return Err(self.bad(name, "more than one number per event"));
         }
@@ -154,11 +161,11 @@ impl File {
     /// A whole picture.
     pub(super) fn array(&self, name: &str) -> Result<Values, ImportError> {
         let dataset = self.dataset(name)?;
-        let samples = dataset.num_elements().map_err(|e| self.bad(name, e))?;
+        let samples = guarded(|| dataset.num_elements()).map_err(|e| self.bad(name, e))?;
         if samples > MAX_SAMPLES {
             return Err(self.bad(name, format!("{samples} samples, more than any picture has")));
         }
-        let array = dataset.read_array::<Real>().map_err(|e| self.bad(name, e))?;
+        let array = guarded(|| dataset.read_array::<Real>()).map_err(|e| self.bad(name, e))?;
         Ok(Values { shape: array.shape().to_vec(), data: array.iter().map(|v| v.0).collect() })
     }
 
@@ -169,19 +176,22 @@ impl File {
         attribute: &str,
     ) -> Result<Option<f64>, ImportError> {
         let dataset = self.dataset(name)?;
-        let found = dataset.attributes().into_iter().find(|a| a.name == attribute);
-        let Some(found) = found else { return Ok(None) };
-        let value = found.read_as_f64().or_else(|_| {
+        let value = guarded(|| {
+            let found = dataset.attributes().into_iter().find(|a| a.name == attribute);
+            let Some(found) = found else { return Ok(None) };
+            if let Ok(value) = found.read_as_f64() {
+                return Ok(Some(value));
+            }
             let list = found.read_1d::<Real>()?;
-            list.first().map(|v| v.0).ok_or(Error::InvalidData("empty".into()))
+            list.first().map(|v| Some(v.0)).ok_or(Error::InvalidData("empty".into()))
         });
-        value.map(Some).map_err(|e| self.bad(&format!("{name}.{attribute}"), e))
+        value.map_err(|e| self.bad(&format!("{name}.{attribute}"), e))
     }
 
     /// Numbers that the file itself has as an attribute.
     pub(super) fn file_attribute(&self, attribute: &str) -> Option<Vec<f64>> {
-        let found = self.file.root_group().and_then(|root| root.attribute(attribute)).ok()?;
-        Some(found.read_1d::<Real>().ok()?.into_iter().map(|v| v.0).collect())
+        let read = || self.file.root_group()?.attribute(attribute)?.read_1d::<Real>();
+        Some(guarded(read).ok()?.into_iter().map(|v| v.0).collect())
     }
 }
 
@@ -209,6 +219,13 @@ mod tests {
         (head[8], head[9], head[28]) = (3, 8, 90);
         assert_eq!(stated_length(&head), Some(90));
         assert_eq!(stated_length(&head[..20]), None);
+    }
+
+    #[test]
+    fn a_panic_of_the_library_is_an_error() {
+        let error =
+            guarded(|| -> Result<(), Error> { panic!("attempt to multiply with overflow") });
+        assert!(error.unwrap_err().to_string().contains("the file is damaged"));
     }
 
     #[test]
