@@ -29,7 +29,7 @@ impl Commands {
 #[derive(Debug)]
 pub struct CameraStream {
     /// Packets, in the order sent by the camera. The channel is disconnected when the stream has
-    /// ended, after the status that says why.
+    /// ended, after the status with the reason.
     pub packets: Receiver<Packet>,
     /// Status reports. The oldest one is discarded when the channel is full.
     pub status: Receiver<Status>,

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 /// Minimum number of instants: fewer do not represent the mean over the exposure.
 pub const MIN_REBLUR_INSTANTS: u16 = 5;
 
-/// Number of instants that is used where nobody asks for another one.
+/// Default number of instants for reblurring.
 pub const DEFAULT_REBLUR_INSTANTS: u16 = 9;
 
 /// The centres of `count` equal parts of an exposure, as fractions of it.

@@ -101,7 +101,7 @@ pub fn read_picture(path: &Path) -> Result<ImageU8, PictureError> {
     planes(size, picture).map_err(|why| PictureError::Picture { path: path.to_owned(), why })
 }
 
-/// A picture in a file as it is stored. The error says what the file is instead, if that is known.
+/// A picture in a file as it is stored. The error names the kind of file, if it is known.
 fn opened_file(path: &Path) -> Result<(Size, DynamicImage), PictureError> {
     let bad = |why: String| PictureError::Picture { path: path.to_owned(), why };
     let file = BufReader::new(input::open(path).map_err(|e| bad(e.to_string()))?);

@@ -238,7 +238,7 @@ pub fn missing_part(part: &Path) -> String {
         };
         return format!("{}: {why}", root.display());
     }
-    // The name of a recording that is given directly says nothing about the folder around it.
+    // The name of a recording that is given directly does not describe the folder around it.
     let is_part = part.file_name().is_some_and(|name| name == "train" || name == "test");
     let advice = if !is_part || !root.is_dir() {
         String::new()

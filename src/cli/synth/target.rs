@@ -66,7 +66,7 @@ pub(crate) fn named(inputs: &[PathBuf]) -> Vec<String> {
     inputs.iter().map(unique).collect()
 }
 
-/// The user's request to end, of which the jobs are told.
+/// The user's request to end, passed on to the jobs.
 pub(crate) struct Stop {
     finishing: Finishing,
     stopped: AtomicBool,

@@ -112,7 +112,7 @@ pub(super) struct Device {
     pub(super) downloads: Arc<CudaStream>,
     /// Nothing runs on them: they name the branches of a graph while it is captured.
     pub(super) branches: [Arc<CudaStream>; BRANCHES],
-    /// The log says that the driver captures no graphs.
+    /// Whether it was logged that the driver cannot capture graphs.
     refused_graphs: AtomicBool,
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Quality of H.264: visually without loss.
 const QUALITY: &str = "16";
 
-/// Time for ffmpeg to tell its version.
+/// Timeout for `ffmpeg -version`.
 const CHECK_LIMIT: Duration = Duration::from_secs(10);
 /// How soon that is noticed.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);

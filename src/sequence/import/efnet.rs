@@ -279,6 +279,3 @@ impl ForeignRecording for EfNet {
         Some([at(0)?, at(self.count.checked_sub(1)?)?])
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -47,19 +47,7 @@ fn matrices_structured_arrays_and_separate_arrays_are_read() {
         let (pair, repairs) = read(&[("events", matrix)]);
         assert_eq!((pair, repairs.count(Repair::Matrix)), (sample(), 500), "{order:?}");
     }
-    let text = format!(
-        "{{'descr': [('timestamp', '<i8'), ('x', '<u2'), ('y', '<u2'), ('polarity', '|b1')], \
-         'fortran_order': False, 'shape': ({n},), }}"
-    );
-    let mut records = b"\x93NUMPY\x01\x00".to_vec();
-    records.extend((text.len() as u16).to_le_bytes());
-    records.extend(text.as_bytes());
-    for e in sample().events {
-        records.extend(e.t_us.to_le_bytes());
-        records.extend(e.x.to_le_bytes());
-        records.extend(e.y.to_le_bytes());
-        records.push(e.polarity.into());
-    }
+    let records = structured(["x", "y", "timestamp", "polarity"]);
     let (pair, repairs) = read(&[("events", records)]);
     assert_eq!((pair, repairs.count(Repair::Records)), (sample(), 500));
     let column = |k: usize| npy("<f8", &[n], &f64s(rows.iter().map(|row| row[k])));

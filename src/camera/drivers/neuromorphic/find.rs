@@ -209,7 +209,7 @@ mod tests {
         }
         let unknown = Problem { error: rusb::Error::Io, is_known: false };
         assert_eq!(identify(&["broken"], Model::Evk4), (Err(unknown), 0));
-        // Nobody else has the identifiers of the other models.
+        // The identifiers of the other models are unique to them.
         assert_eq!(identify(&[], Model::SilkyEvCamHd), (Ok(true), 1));
     }
 
