@@ -1,7 +1,10 @@
-//! Adam (Kingma and Ba, ICLR 2015) as PyTorch computes it.
+//! Adam (Kingma and Ba, ICLR 2015) as PyTorch computes it, with Muon for hidden layers on request.
 
-use super::TrainError;
+use super::layout::Slot;
+use super::{TrainError, muon};
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Decay rates of the two moments, and the constant that avoids division by zero: PyTorch's
 /// defaults, which the published training uses.
@@ -23,9 +26,23 @@ pub struct Adam {
     pub steps: u64,
 }
 
+/// How a gradient becomes a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    /// Adam for all parameters, as published.
+    #[default]
+    Adam,
+    /// Muon for the weights of hidden layers ([`Layout::matrices`](super::layout::Layout::matrices)),
+    /// Adam for the rest.
+    Muon,
+}
+
 /// Settings of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StepSettings {
+    /// The optimiser.
+    pub optimizer: Optimizer,
     /// Learning rate.
     pub rate: f64,
     /// Weight decay: added to the gradient, multiplied by the parameter.
@@ -44,39 +61,87 @@ impl Adam {
         Self { parameters, first: zeros.clone(), second: zeros, mean, steps: 0 }
     }
 
-    /// Takes one step; returns the gradient norm before clipping.
+    /// Takes one step; returns the gradient norm before clipping. With [`Optimizer::Muon`] the layers
+    /// `matrices`, in ascending order, take its step instead of Adam's.
     ///
     /// # Errors
     /// The gradient is not finite; nothing has changed then.
-    pub fn step(&mut self, gradient: &[f32], settings: StepSettings) -> Result<f64, TrainError> {
-        let length = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
-        if !length.is_finite() {
+    pub fn step(
+        &mut self,
+        gradient: &[f32],
+        matrices: &[Slot],
+        settings: StepSettings,
+    ) -> Result<f64, TrainError> {
+        let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+        if !norm.is_finite() {
             return Err(TrainError::NotFinite { what: "the gradient", step: self.steps });
         }
-        let shrink =
-            settings.max_norm.map_or(1.0, |max_norm| (max_norm / (length + 1e-6)).min(1.0));
+        let shrink = settings.max_norm.map_or(1.0, |max_norm| (max_norm / (norm + 1e-6)).min(1.0));
         self.steps += 1;
+        let matrices = match settings.optimizer {
+            Optimizer::Adam => &[],
+            Optimizer::Muon => matrices,
+        };
+        let mut start = 0;
+        for slot in matrices {
+            let Range { start: first, end } = slot.weight_range();
+            self.adam_part(start..first, gradient, shrink, settings);
+            self.muon_part(first..end, gradient, slot.outputs, settings);
+            start = end;
+        }
+        self.adam_part(start..self.parameters.len(), gradient, shrink, settings);
+        // The first steps replace the initial value of the average.
+        let keeps = settings.ema_decay.min(self.steps as f64 / (self.steps as f64 + 10.0));
+        (self.mean.par_iter_mut().with_min_len(1 << 14)).zip(&self.parameters).for_each(
+            |(mean, p)| *mean = (keeps * f64::from(*mean) + (1.0 - keeps) * f64::from(*p)) as f32,
+        );
+        Ok(norm)
+    }
+
+    fn adam_part(
+        &mut self,
+        part: Range<usize>,
+        gradient: &[f32],
+        shrink: f64,
+        settings: StepSettings,
+    ) {
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let [c1, c2] = BETA.map(|b| 1.0 - b.powi(steps));
         let decay = settings.weight_decay;
-        // The first steps replace the initial value of the average.
-        let keeps = settings.ema_decay.min(self.steps as f64 / (self.steps as f64 + 10.0));
-        let one = |p: &mut f32, mean: &mut f32, m: &mut f32, v: &mut f32, g: &f32| {
+        let one = |p: &mut f32, m: &mut f32, v: &mut f32, g: &f32| {
             let g = f64::from(*g) * shrink + decay * f64::from(*p);
             let first = BETA[0] * f64::from(*m) + (1.0 - BETA[0]) * g;
             let second = BETA[1] * f64::from(*v) + (1.0 - BETA[1]) * g * g;
             *m = first as f32;
             *v = second as f32;
             *p -= (settings.rate / c1 * first / ((second / c2).sqrt() + EPSILON)) as f32;
-            *mean = (keeps * f64::from(*mean) + (1.0 - keeps) * f64::from(*p)) as f32;
         };
-        (self.parameters.par_iter_mut().with_min_len(1 << 14))
-            .zip(&mut self.mean)
-            .zip(&mut self.first)
-            .zip(&mut self.second)
-            .zip(gradient)
-            .for_each(|((((p, mean), m), v), g)| one(p, mean, m, v, g));
-        Ok(length)
+        (self.parameters[part.clone()].par_iter_mut().with_min_len(1 << 14))
+            .zip(&mut self.first[part.clone()])
+            .zip(&mut self.second[part.clone()])
+            .zip(&gradient[part])
+            .for_each(|(((p, m), v), g)| one(p, m, v, g));
+    }
+
+    /// The gradient is not clipped: the step's length does not depend on it.
+    fn muon_part(
+        &mut self,
+        part: Range<usize>,
+        gradient: &[f32],
+        outputs: usize,
+        settings: StepSettings,
+    ) {
+        let keeps = muon::MOMENTUM as f32;
+        let mix = |m: f32, g: f32| keeps * m + (1.0 - keeps) * g;
+        let momentum = &mut self.first[part.clone()];
+        momentum.iter_mut().zip(&gradient[part.clone()]).for_each(|(m, g)| *m = mix(*m, *g));
+        // Nesterov's form, as published.
+        let ahead: Vec<f32> =
+            momentum.iter().zip(&gradient[part.clone()]).map(|(m, g)| mix(*m, *g)).collect();
+        let direction = muon::direction(&ahead, outputs);
+        let (rate, decay) = (settings.rate as f32, settings.weight_decay as f32);
+        let weights = self.parameters[part].iter_mut();
+        weights.zip(direction).for_each(|(p, d)| *p -= rate * (d + decay * *p));
     }
 }
 
@@ -86,18 +151,44 @@ mod tests {
 
     #[test]
     fn steps_match_a_manual_computation_and_nan_changes_nothing() {
-        let settings =
-            StepSettings { rate: 0.1, weight_decay: 0.0, max_norm: None, ema_decay: 0.5 };
+        let settings = StepSettings {
+            optimizer: Optimizer::Adam,
+            rate: 0.1,
+            weight_decay: 0.0,
+            max_norm: None,
+            ema_decay: 0.5,
+        };
         let mut adam = Adam::new(vec![1.0, -2.0]);
         // The first step of Adam moves by the learning rate against the gradient's sign.
-        adam.step(&[0.3, -7.0], settings).unwrap();
+        adam.step(&[0.3, -7.0], &[], settings).unwrap();
         assert!((adam.parameters[0] - 0.9).abs() < 1e-6 && (adam.parameters[1] + 1.9).abs() < 1e-6);
         // Second step by hand: m = 0.9 * 0.03 + 0.1 * 0.6, v = 0.999 * 9e-5 + 0.001 * 0.36.
-        adam.step(&[0.6, 0.0], settings).unwrap();
+        adam.step(&[0.6, 0.0], &[], settings).unwrap();
         let (m, v): (f64, f64) = (0.087 / 0.19, 4.4991e-4 / 1.999e-3);
         assert!((f64::from(adam.parameters[0]) - (0.9 - 0.1 * m / v.sqrt())).abs() < 1e-5);
         let before = adam.clone();
-        assert!(adam.step(&[f32::NAN, 0.0], settings).is_err());
+        assert!(adam.step(&[f32::NAN, 0.0], &[], settings).is_err());
         assert_eq!(adam, before);
+    }
+
+    #[test]
+    fn muon_steps_the_matrices_and_adam_the_rest() {
+        let settings = StepSettings {
+            optimizer: Optimizer::Muon,
+            rate: 0.1,
+            weight_decay: 0.0,
+            max_norm: None,
+            ema_decay: 0.0,
+        };
+        // Two by two weights, then two biases.
+        let slot = Slot::alone(2, 2, 1, 1);
+        let mut adam = Adam::new(vec![0.0; 6]);
+        adam.step(&[4.0, 0.0, 0.0, 0.04, -3.0, 5.0], &[slot], settings).unwrap();
+        let p = &adam.parameters;
+        // Both singular directions move, though one gradient is a hundred times the other.
+        assert!(p[0] < -0.01 && p[3] < -0.01 && p[3] > 2.0 * p[0], "{p:?}");
+        assert!(p[1].abs() < 1e-6 && p[2].abs() < 1e-6, "{p:?}");
+        assert!((p[4] - 0.1).abs() < 1e-6 && (p[5] + 0.1).abs() < 1e-6, "{p:?}");
+        assert_eq!(adam.second[..4], [0.0; 4]);
     }
 }

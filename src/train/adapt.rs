@@ -7,7 +7,7 @@ mod settings;
 pub use quality::{Quality, worse};
 pub use settings::Settings;
 
-use super::adam::{Adam, StepSettings};
+use super::adam::{Adam, Optimizer, StepSettings};
 use super::cpu::{Net, Offsets};
 use super::loss::{Objective, Unlabelled};
 use super::recordings::{Crop, Recordings};
@@ -184,6 +184,7 @@ fn learn(
     watch: &mut dyn TrainObserver,
 ) -> Result<TrainingResult, TrainError> {
     let step_settings = StepSettings {
+        optimizer: Optimizer::Adam,
         rate: settings.rate,
         weight_decay: 0.0,
         max_norm: Some(100.0),

@@ -1,8 +1,8 @@
-//! One training step: the gradient of a batch on any device, then Adam.
+//! One training step: the gradient of a batch on any device, then the optimiser.
 
 use super::adam::{Adam, StepSettings};
 use super::cpu::{Net, Offsets};
-use super::layout::Layout;
+use super::layout::{Layout, Slot};
 use super::loss::Losses;
 use super::{Device, TrainError};
 use crate::event::EventInput;
@@ -16,6 +16,8 @@ pub struct Learner {
     pub adam: Adam,
     /// Whether the deformable convolutions use their offsets.
     pub offsets: Offsets,
+    /// The layers that Muon may step.
+    matrices: Vec<Slot>,
     /// Computes the gradients.
     pub gradients: Box<dyn Gradients>,
 }
@@ -33,7 +35,8 @@ impl Learner {
         device: Device,
     ) -> Result<Self, TrainError> {
         let gradients = device.open(event_input, offsets)?;
-        Ok(Self { layout: Net::layout(event_input), adam, offsets, gradients })
+        let layout = Net::layout(event_input);
+        Ok(Self { matrices: layout.matrices(), layout, adam, offsets, gradients })
     }
 
     /// Switches the offsets of the deformable convolutions on or off for all further steps.
@@ -65,7 +68,7 @@ impl Learner {
         if !losses.total().is_finite() {
             return Err(TrainError::NotFinite { what: "the loss", step: self.adam.steps });
         }
-        let length = self.adam.step(&gradient, settings)?;
-        Ok((losses, length))
+        let norm = self.adam.step(&gradient, &self.matrices, settings)?;
+        Ok((losses, norm))
     }
 }

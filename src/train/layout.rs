@@ -114,6 +114,16 @@ impl Layout {
         self.slots.get(name).cloned().unwrap_or(none)
     }
 
+    /// The layers whose weights are matrices between hidden channels, in ascending order of their
+    /// ranges: all but the last layer and the offsets.
+    pub fn matrices(&self) -> Vec<Slot> {
+        let hidden = |name: &str| name != "dec.conv" && !name.contains("conv_offset_mask");
+        let slots = self.slots.iter().filter(|(name, _)| hidden(name));
+        let mut slots: Vec<Slot> = slots.map(|(_, slot)| slot.clone()).collect();
+        slots.sort_by_key(|slot| slot.weight);
+        slots
+    }
+
     /// The network's event input.
     pub fn event_input(&self) -> EventInput {
         self.event_input

@@ -19,6 +19,7 @@ mod gradients;
 pub mod layout;
 pub mod loss;
 mod metrics_file;
+mod muon;
 mod open_device;
 pub mod published;
 pub mod recipe;

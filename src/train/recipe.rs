@@ -1,6 +1,7 @@
 //! A training recipe as a file: samples, stages and optimiser. The recipe of the shipped weights is
 //! in `configs/`, and their model card cites it.
 
+use super::adam::Optimizer;
 use super::cpu::Offsets;
 use super::loss::Criterion;
 use super::{ThresholdError, TrainError};
@@ -20,6 +21,9 @@ pub struct TrainingRecipe {
     pub event_input: EventInput,
     /// The loss.
     pub criterion: Criterion,
+    /// The optimiser.
+    #[serde(default)]
+    pub optimizer: Optimizer,
     /// Largest learning rate; one cosine decay over all stages starts from it.
     pub learning_rate: f64,
     /// Warm-up steps.

@@ -1,6 +1,6 @@
 //! The supervised stage: generated scenes, or recordings with ground truth.
 
-use super::adam::{Adam, StepSettings};
+use super::adam::{Adam, Optimizer, StepSettings};
 use super::cpu::{Net, Offsets};
 use super::loss::Criterion;
 use super::metrics_file::Metrics;
@@ -23,6 +23,8 @@ pub struct Settings {
     pub out: PathBuf,
     /// Steps of the whole schedule.
     pub steps: u64,
+    /// The optimiser.
+    pub optimizer: Optimizer,
     /// Largest learning rate.
     pub rate: f64,
     /// Warm-up steps.
@@ -53,8 +55,13 @@ impl Settings {
     }
 
     fn plan(&self) -> String {
+        // Adam is not named, so that trainings of earlier versions resume.
+        let optimizer = match self.optimizer {
+            Optimizer::Adam => "",
+            Optimizer::Muon => "Muon, ",
+        };
         format!(
-            "supervised, {} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets \
+            "supervised, {optimizer}{} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets \
              {:?}; {}",
             self.steps,
             self.rate,
@@ -150,6 +157,7 @@ pub fn run(
             let rate = by_step(settings.rate, step, settings.steps, settings.warmup);
             // The gradient norm is limited to 1, so that single samples do not undo much.
             let step_settings = StepSettings {
+                optimizer: settings.optimizer,
                 rate,
                 weight_decay: 0.0,
                 max_norm: Some(1.0),

@@ -12,7 +12,7 @@ use gem_live::formats::config::Config;
 use gem_live::network::Weights;
 use gem_live::sequence::FileThresholds;
 use gem_live::time::EventTimes;
-use gem_live::train::adam::{Adam, StepSettings};
+use gem_live::train::adam::{Adam, Optimizer, StepSettings};
 use gem_live::train::adapt::{self, Quality, adapt};
 use gem_live::train::cpu::{Input, Net, Offsets};
 use gem_live::train::loss::{Criterion, Labelled, Losses};
@@ -97,8 +97,13 @@ fn fifty_steps_on_one_batch_overfit_it() {
     let mut learner =
         Learner::new(adam, EventInput::Counts, Offsets::Learned, Device::Processor).unwrap();
     let batch = [sample(1), sample(2)];
-    let step_settings =
-        StepSettings { rate: 1e-3, weight_decay: 0.0, max_norm: Some(1.0), ema_decay: 0.9 };
+    let step_settings = StepSettings {
+        optimizer: Optimizer::Adam,
+        rate: 1e-3,
+        weight_decay: 0.0,
+        max_norm: Some(1.0),
+        ema_decay: 0.9,
+    };
     let mut losses = Vec::new();
     for _ in 0..50 {
         let step = learner.step(labelled(&batch), step_settings);
@@ -121,6 +126,7 @@ fn settings(out: &Path) -> Settings {
         steps: 5,
         rate: 1e-3,
         warmup: 2,
+        optimizer: Optimizer::Adam,
         ema_decay: 0.998,
         criterion: Criterion::L1 { motion_weight: 20.0 },
         event_input: EventInput::Counts,

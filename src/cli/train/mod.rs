@@ -12,6 +12,7 @@ use gem_live::datagen::Recipe;
 use gem_live::event::{EventInput, Thresholds};
 use gem_live::formats::config::Config;
 use gem_live::network::Weights;
+use gem_live::train::adam::Optimizer;
 use gem_live::train::cpu::{Net, Offsets};
 use gem_live::train::loss::Criterion;
 use gem_live::train::recipe::{Stage, TrainingRecipe};
@@ -220,6 +221,7 @@ impl Train {
         let settings = Settings {
             out: out.clone(),
             steps,
+            optimizer: recipe.optimizer,
             rate: recipe.learning_rate,
             warmup: recipe.warmup_steps,
             ema_decay: recipe.ema_decay,
@@ -265,6 +267,7 @@ impl Train {
             name: "command line".to_owned(),
             event_input: event_input.unwrap_or_default(),
             criterion: Criterion::L1 { motion_weight: self.motion_weight },
+            optimizer: Optimizer::Adam,
             learning_rate: self.learning_rate,
             warmup_steps: (self.steps / 10).clamp(1, 300),
             ema_decay: 0.998,

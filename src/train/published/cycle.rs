@@ -5,7 +5,7 @@ use super::config::{Phase, Settings};
 use crate::formats::atomic_file;
 use crate::network::Weights;
 use crate::random::KeyedRng;
-use crate::train::adam::{Adam, StepSettings};
+use crate::train::adam::{Adam, Optimizer, StepSettings};
 use crate::train::loss::{Objective, Unlabelled};
 use crate::train::metrics_file::Metrics;
 use crate::train::recordings::{Crop, Recordings, reduced};
@@ -130,6 +130,7 @@ impl Run<'_> {
         };
         let rate = phase.schedule.at(epoch);
         let step_settings = StepSettings {
+            optimizer: Optimizer::Adam,
             rate,
             weight_decay: config.weight_decay,
             max_norm: None,
