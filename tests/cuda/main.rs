@@ -20,6 +20,7 @@ use scene::{EXPOSURE, Scene, weights};
 use stand_in::{on_geforce, on_stand_in};
 
 mod cards;
+mod deblurrer;
 mod failures;
 mod flight;
 mod gpu_check;

@@ -8,7 +8,7 @@
 
 use crate::aedat4::{Frame, Packing, Writer, stream};
 use crate::common::shared;
-use crate::hostile::survives;
+use crate::hostile::mutated::survives;
 use gem_live::camera::{DeviceSelector, Driver, Drops};
 use gem_live::event::Event;
 use gem_live::formats::aedat4::{Aedat4Error, LivePackets, Reader};

@@ -4,6 +4,7 @@
 
 mod deform;
 pub(crate) mod fusion;
+pub(crate) mod isa;
 pub(crate) mod kernel;
 mod layers;
 mod map;
@@ -12,7 +13,7 @@ mod parts;
 mod prior;
 pub(crate) mod simd;
 
-pub use kernel::Isa;
+pub use isa::Isa;
 pub use parts::Parts;
 
 use super::{
