@@ -128,9 +128,9 @@ pub trait Engine: Send {
             .iter()
             .map(|t| events.tensor(*t, self.event_input()))
             .collect::<Result<_, _>>()?;
-        let voxels: Vec<EventTensor<'_>> =
+        let event_tensors: Vec<EventTensor<'_>> =
             maps.iter().map(|data| EventTensor { data, height, width }).collect();
-        self.restore(blur, &voxels)
+        self.restore(blur, &event_tensors)
     }
 
     /// Like [`Engine::restore_events`], but calls `take` with the index and the borrowed result of

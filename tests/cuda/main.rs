@@ -115,12 +115,12 @@ fn compare(precision: Precision, check: impl Fn(&str, &[f32], &[f32])) {
         check("ratio", &g.ratio, &w.ratio);
     }
     let maps: Vec<Vec<f32>> =
-        targets[..2].iter().map(|t| scene.events(&[]).voxels(*t).unwrap()).collect();
+        targets[..2].iter().map(|t| scene.events(&[]).counts(*t).unwrap()).collect();
     let Size { width, height } = scene.padded;
-    let voxels: Vec<EventTensor<'_>> =
+    let event_tensors: Vec<EventTensor<'_>> =
         maps.iter().map(|data| EventTensor { data, height, width }).collect();
     let image = Image { data: &scene.blur, height: scene.image.height, width: scene.image.width };
-    let got = cuda.restore(&image, &voxels).unwrap();
+    let got = cuda.restore(&image, &event_tensors).unwrap();
     for (g, w) in got.iter().zip(&want) {
         check("latent from maps", &g.latent, &w.latent);
     }

@@ -92,7 +92,7 @@ impl ExposureSource for RigSource {
             return;
         }
         // Live cameras ignore these requests, because their time cannot be stopped.
-        for camera in self.cameras.iter().filter(|s| s.is_recording()) {
+        for camera in self.cameras.iter().filter(|s| s.is_playback()) {
             let commands = camera.commands();
             match control {
                 Control::Pause(on) => commands.set("paused", Value::Bool(on)),

@@ -46,11 +46,11 @@ impl Uvc {
         let webcams = system::System {};
         #[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
         let webcams = Unsupported {};
-        Self::with(Arc::new(webcams))
+        Self::with_webcams(Arc::new(webcams))
     }
 
     /// Uses other webcams, for tests.
-    pub fn with(webcams: Arc<dyn Webcams>) -> Self {
+    pub fn with_webcams(webcams: Arc<dyn Webcams>) -> Self {
         Self { webcams }
     }
 

@@ -41,11 +41,11 @@ pub struct V4l2 {
 impl V4l2 {
     /// The system's devices.
     pub fn system() -> Self {
-        Self::with(Box::new(kernel::Kernel {}))
+        Self::with_nodes(Box::new(kernel::Kernel {}))
     }
 
     /// Other devices, for tests.
-    pub fn with(nodes: Box<dyn VideoNodes>) -> Self {
+    pub fn with_nodes(nodes: Box<dyn VideoNodes>) -> Self {
         Self { nodes }
     }
 
