@@ -159,7 +159,7 @@ impl<'a> Columns<'a> {
             let exact = if times.is_default() {
                 t.integer(i)
             } else {
-                // The unit of the user's decides: fractions of seconds are no repair.
+                // The unit that the user has given decides: fractions of seconds are not a repair.
                 Some(times.to_us(t.float(i)))
             };
             // Cut as by a cast of numpy, which the authors' program uses.

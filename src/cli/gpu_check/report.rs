@@ -124,7 +124,7 @@ impl Steps {
         report.save()
     }
 
-    /// Reports something that could not be checked here, which is no failure.
+    /// Reports something that could not be checked here, which is not a failure.
     pub(super) fn not_run(&self, what: &str, why: &str) -> Result<(), Failure> {
         let mut report = self.report();
         eprintln!("NOT RUN: {what}: {why}");

@@ -20,7 +20,7 @@ pub(super) enum Samples {
 impl Samples {
     /// Decided from several pictures; one sample far above 1 is enough.
     pub(super) fn of(first: &Values, mut others: impl Iterator<Item = Values>) -> Self {
-        // Whether some samples are no whole numbers; `None` if one is far beyond 1.
+        // Whether some samples are not whole numbers; `None` if one is far beyond 1.
         let fractions = |values: &Values| {
             let beyond = values.data.iter().any(|v| *v > BEYOND_FRACTIONS);
             (!beyond).then(|| values.data.iter().any(|v| v.fract().abs() > 0.0))
@@ -78,7 +78,7 @@ pub(super) fn picture(values: &Values, samples: Samples, bgr: bool) -> Result<Im
         [h, w] => planar(1, *w, *h, &|_, i| i),
         [h, w, c @ (1 | 3)] => planar(*c, *w, *h, &|channel, i| i * c + channel),
         [c @ (1 | 3), h, w] => planar(*c, *w, *h, &|channel, i| channel * h * w + i),
-        other => Err(format!("of shape {other:?}, which is no picture")),
+        other => Err(format!("of shape {other:?}, which is not a picture")),
     }
 }
 
