@@ -1,4 +1,4 @@
-//! Named profiles: the settings of cameras and noise filters, kept in a file of their own.
+//! Named profiles: the settings of cameras and noise filters, kept in their own file.
 
 use crate::camera::{Control, Value};
 use crate::formats::limits::MAX_TEXT_BYTES;

@@ -65,7 +65,7 @@ fn submit(
     queue.submit(&blur, &scene.events(targets), form).unwrap()
 }
 
-/// Collects the first exposure, and compares it with what it gives by itself.
+/// Collects the first exposure, and compares it with its result when restored alone.
 fn check(queue: &mut dyn AsyncEngine, want: &[Restored], form: OutputFormat) {
     let mut left = want.iter();
     let mut compare = |one: OutputRef<'_>| {

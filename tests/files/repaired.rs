@@ -124,7 +124,7 @@ fn exposure_times_with_fractions_are_cut() {
 fn a_missing_scale_factor_is_derived_or_taken_from_the_configuration() {
     let (pair, repairs) = read(&[("scale_factor", Vec::new())]);
     assert_eq!((pair, repairs.count(Repair::ScaleFactor)), (sample(), 1));
-    // Events that do not reach the edges tell nothing.
+    // Events that do not reach the edges do not determine it.
     let few: Vec<[f64; 4]> = rows().into_iter().filter(|r| r[0] < 8.0).collect();
     let few = [("scale_factor", Vec::new()), ("events", dictionary(&few, |_| {}))];
     let text = error(&few);

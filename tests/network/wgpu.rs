@@ -228,7 +228,7 @@ fn submit(
     queue.submit(&image(scene), &scene.events(targets), form).unwrap()
 }
 
-/// Waits for the oldest exposure by its channel, and compares it with what it gives by itself.
+/// Waits for the oldest exposure by its channel, and compares it with its result when restored alone.
 fn collect(queue: &mut dyn AsyncEngine, want: &[Restored], form: OutputFormat) {
     let ready = queue.ready_channel();
     while !queue.can_collect() {

@@ -1,4 +1,4 @@
-//! Removes names of files and folders from text that is sent to somebody else.
+//! Removes names of files and folders from text that is sent to others.
 
 use crate::cli::logging::ARGUMENTS;
 

@@ -116,7 +116,7 @@ pub(crate) unsafe fn matmul<S: Simd>(
     }
 }
 
-/// One matrix product as a task of its own; see [`matmul`] for what its caller guarantees.
+/// One matrix product as a separate task; see [`matmul`] for what its caller guarantees.
 ///
 /// Loops that need several products run one task per product rather than one task that contains
 /// them all: a product inlined at every call makes functions that take minutes to compile.

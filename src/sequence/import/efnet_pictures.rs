@@ -8,7 +8,7 @@ const TOO_LARGE: f64 = 255.5;
 /// Resampling exceeds a range from 0 to 1 by less.
 const BEYOND_FRACTIONS: f64 = 2.0;
 
-/// The range of a file's samples. It is decided once, as a dark picture alone does not tell.
+/// The range of a file's samples. It is decided once, because a dark picture alone does not show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Samples {
     /// From 0 to 255.

@@ -147,7 +147,7 @@ fn without_unit(name: &str) -> &str {
     name.get(..end.unwrap_or(name.len())).unwrap_or(name).trim_end_matches([' ', '_', '[', '('])
 }
 
-/// Tells four columns apart: the polarity has two values, the time never decreases and spans the
+/// Distinguishes four columns: the polarity has two values, the time never decreases and spans the
 /// most, and of the other two x comes first.
 fn guess(sample: &[Vec<String>]) -> Option<[usize; 4]> {
     let numbers = |row: &Vec<String>| {

@@ -99,7 +99,7 @@ impl Read for Socket {
 
 /// Why a connection cannot be used.
 pub(super) enum ConnectError {
-    /// Nobody offers a stream there: to be tried again.
+    /// No program offers a stream there: to be tried again.
     Absent(String),
     /// What is offered there is no DV stream.
     Protocol(String),

@@ -106,7 +106,9 @@ impl Webcams for V4l2 {
         let (format, mode) = modes::select(node.as_ref(), driver_mode)?;
         let stream = Stream::start(node).map_err(|e| match e.kind() {
             io::ErrorKind::ResourceBusy => BUSY.to_owned(),
-            _ => format!("its stream cannot be started ({e}): use a USB port of its own"),
+            _ => format!(
+                "its stream cannot be started ({e}): use a USB port that no other camera shares"
+            ),
         })?;
         let mark = match (stream.has_timestamps(), stream.marks_start()) {
             (false, _) => None,
