@@ -15,9 +15,9 @@ pub(super) enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum HeadOutput {
     /// The sharp image and the ratio, in single precision.
-    Numbers,
+    F32,
     /// Planes of eight bits.
-    Pixels,
+    U8,
     /// A texture of eight bits; if `gray`, all colours are their mean.
     Picture { gray: bool },
 }
@@ -162,7 +162,7 @@ impl KernelName {
             | Self::AppendPrior { vectors } => format!("const VECTORS: u32 = {vectors}u;\n"),
             Self::Head(HeadOutput::Picture { gray }) => format!("const GRAY: bool = {gray};\n"),
             Self::Head(output) => {
-                format!("const PIXELS: bool = {};\n", output == HeadOutput::Pixels)
+                format!("const PIXELS: bool = {};\n", output == HeadOutput::U8)
             }
             Self::Planes | Self::Count => String::new(),
         }
