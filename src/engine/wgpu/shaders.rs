@@ -119,7 +119,8 @@ impl KernelName {
         }
     }
 
-    /// What shaders have in front of them that add up four pixels and eight outputs per thread.
+    /// Source text for shaders that compute four pixels and eight outputs per thread: it precedes
+    /// their own.
     fn sums(self) -> &'static str {
         match self {
             Self::Conv { matrices: None, .. } | Self::Deform { .. } | Self::Fuse { .. } => {
