@@ -24,7 +24,7 @@ use crate::event::EventInput;
 use crate::image::{Rounding, Size};
 use crossbeam_channel::Receiver;
 
-/// What becomes of a picture that stays on a [`SharedDevice`].
+/// What happens to a picture that stays on a [`SharedDevice`].
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceOutput {
     /// Size of the frame, the upper left part of the padded image.
