@@ -39,11 +39,10 @@ fn picture(path: &Path) -> Result<ImageU8, Box<dyn std::error::Error>> {
 fn scene(back: &ImageU8, sign: &ImageU8, ball: &ImageU8) -> Scene {
     // Nearly a circle, so that no exposure is without motion.
     let hand = |px: f64, phase: f64| {
-        Motion::default().with(px, LOOP_HZ, phase).with(px * 0.05, 3.0 * LOOP_HZ, phase + 1.0).with(
-            px * 0.02,
-            7.0 * LOOP_HZ,
-            phase + 2.0,
-        )
+        Motion::default()
+            .with_sine(px, LOOP_HZ, phase)
+            .with_sine(px * 0.05, 3.0 * LOOP_HZ, phase + 1.0)
+            .with_sine(px * 0.02, 7.0 * LOOP_HZ, phase + 2.0)
     };
     let backdrop = Layer {
         texture: Texture::backdrop(Texture::photograph(back, BACK)),
@@ -69,7 +68,7 @@ fn scene(back: &ImageU8, sign: &ImageU8, ball: &ImageU8) -> Scene {
         motion: PlaneMotion {
             x_px: Motion::still(128.0),
             y_px: Motion::still(-62.0),
-            turn: Motion::still(0.03).with(0.03, 2.0 * LOOP_HZ, 0.5),
+            turn: Motion::still(0.03).with_sine(0.03, 2.0 * LOOP_HZ, 0.5),
             log_scale: Motion::default(),
         },
     };
@@ -80,9 +79,9 @@ fn scene(back: &ImageU8, sign: &ImageU8, ball: &ImageU8) -> Scene {
         texels_per_px: 2.4,
         depth: 0.9,
         motion: PlaneMotion {
-            x_px: Motion::still(60.0).with(40.0, LOOP_HZ, 1.2),
-            y_px: Motion::still(112.0).with(10.0, 2.0 * LOOP_HZ, 0.4),
-            turn: Motion::default().with(0.6, LOOP_HZ, 0.0),
+            x_px: Motion::still(60.0).with_sine(40.0, LOOP_HZ, 1.2),
+            y_px: Motion::still(112.0).with_sine(10.0, 2.0 * LOOP_HZ, 0.4),
+            turn: Motion::default().with_sine(0.6, LOOP_HZ, 0.0),
             log_scale: Motion::default(),
         },
     };
@@ -92,10 +91,10 @@ fn scene(back: &ImageU8, sign: &ImageU8, ball: &ImageU8) -> Scene {
         camera: CameraMotion {
             x_px: hand(22.0, 0.0),
             y_px: hand(17.0, 1.4),
-            z: Motion::default().with(0.02, 2.0 * LOOP_HZ, 2.2),
-            pitch: Motion::default().with(0.003, 3.0 * LOOP_HZ, 0.2),
-            yaw: Motion::default().with(0.003, 2.0 * LOOP_HZ, 1.4),
-            roll: Motion::default().with(0.015, 3.0 * LOOP_HZ, 0.4),
+            z: Motion::default().with_sine(0.02, 2.0 * LOOP_HZ, 2.2),
+            pitch: Motion::default().with_sine(0.003, 3.0 * LOOP_HZ, 0.2),
+            yaw: Motion::default().with_sine(0.003, 2.0 * LOOP_HZ, 1.4),
+            roll: Motion::default().with_sine(0.015, 3.0 * LOOP_HZ, 0.4),
         },
         gain: 0.9,
     }

@@ -122,7 +122,7 @@ def whole_network(rows):
 
 
 def graphics(rows):
-    """The engine of wgpu, host to host."""
+    """The wgpu engine, host to host."""
     if not rows:
         return []
     lines = [[row["device"], row["precision"].lower(), str(row["matrices"] or "none"), row["image"],

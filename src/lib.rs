@@ -32,14 +32,24 @@
 //!
 //! A recording in the format of MS-RBD has two blurry frames and the events of both exposures.
 //!
-//! ```no_run
+//! ```
 //! use gem_live::engine::cpu::CpuEngine;
 //! use gem_live::network::Weights;
 //! use gem_live::sequence::{Blur, Pair};
 //! use gem_live::Deblurrer;
+//! use std::path::Path;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let pair = Pair::read("scene/scene_00000.npz".as_ref())?;
+//! let path = Path::new("scene/scene_00000.npz");
+//! # let folder = tempfile::tempdir()?;
+//! # let path = &folder.path().join(path);
+//! # let frame = gem_live::image::ImageU8::filled(true, gem_live::image::Size::new(64, 64), 90);
+//! # let event = gem_live::event::Event { t_us: 5, x: 3, y: 2, polarity: true };
+//! # let frames = [frame.clone(), frame];
+//! # let exposures_us = [[0, 20_000], [30_000, 50_000]];
+//! # let pair = Pair { frames, exposures_us, events: vec![event], scale_factor: 4.0, truth: None };
+//! # pair.write(path)?;
+//! let pair = Pair::read(path)?;
 //! let exposure = pair.exposure(Blur::First)?;
 //! // The weights that ship with the program, on all processors.
 //! let engine = CpuEngine::new(&Weights::embedded()?, 0)?;
@@ -48,6 +58,7 @@
 //! for (i, sharp) in deblurrer.restore(&exposure, &[0.0, 0.5, 1.0])?.iter().enumerate() {
 //!     let picture = sharp.to_u8();
 //!     println!("image {i}: {}, blue green red", picture.size());
+//! #   assert_eq!((picture.size(), picture.channels()), (pair.frames[0].size(), 3));
 //! }
 //! # Ok(())
 //! # }

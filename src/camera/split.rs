@@ -34,23 +34,23 @@ pub struct SplitDevice {
 }
 
 /// Splits the devices that `driver` opens into a frame and an event camera. The controls named
-/// in `of_events` belong to the event camera.
+/// in `event_controls` belong to the event camera, all others to the frame camera.
 pub fn split(
     driver: Arc<dyn Driver>,
-    of_events: &'static [&'static str],
+    event_controls: &'static [&'static str],
 ) -> (SplitDevice, SplitDevice) {
-    split_wanted(driver, DeviceSelector::default(), of_events)
+    split_selected(driver, DeviceSelector::default(), event_controls)
 }
 
-/// Like [`split`], for a selected device.
-pub fn split_wanted(
+/// Like [`split`], for the device that `wanted` selects.
+pub fn split_selected(
     driver: Arc<dyn Driver>,
     wanted: DeviceSelector,
-    of_events: &'static [&'static str],
+    event_controls: &'static [&'static str],
 ) -> (SplitDevice, SplitDevice) {
     let shared = Arc::new(Shared {
         driver,
-        of_events,
+        event_controls,
         wanted,
         device: Mutex::new(None),
         queues: Mutex::new(Queues::default()),
@@ -64,7 +64,7 @@ pub fn split_wanted(
 
 struct Shared {
     driver: Arc<dyn Driver>,
-    of_events: &'static [&'static str],
+    event_controls: &'static [&'static str],
     wanted: DeviceSelector,
     /// Locked while the device is polled; always locked before `queues`.
     device: Mutex<Option<Box<dyn Device>>>,
@@ -135,7 +135,7 @@ struct Camera {
 impl Camera {
     /// Whether a control belongs to this camera.
     fn owns(&self, name: &str) -> bool {
-        self.shared.of_events.contains(&name) == (self.part == StreamKind::Events)
+        self.shared.event_controls.contains(&name) == (self.part == StreamKind::Events)
     }
 
     /// Moves the packets queued for this camera to `out`. Returns whether there were any.

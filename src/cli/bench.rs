@@ -154,14 +154,14 @@ impl Bench {
             })
             .collect();
         let blur = Image { data: &blur, height: image.height, width: image.width };
-        let voxels: Vec<EventTensor<'_>> = (maps.iter())
+        let event_tensors: Vec<EventTensor<'_>> = (maps.iter())
             .map(|data| EventTensor { data, height: events.height, width: events.width })
             .collect();
-        measured.engine().restore(&blur, &voxels)?;
+        measured.engine().restore(&blur, &event_tensors)?;
         let mut runs = Vec::new();
         for _ in 0..self.runs.max(1) {
             let start = Instant::now();
-            measured.engine().restore(&blur, &voxels)?;
+            measured.engine().restore(&blur, &event_tensors)?;
             runs.push((start.elapsed(), measured.parts()));
         }
         runs.sort_by_key(|(time, _)| *time);

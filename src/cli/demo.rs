@@ -48,8 +48,8 @@ pub(super) fn run(why: &str, compute: Compute, weights: &Weights) -> Result<Exit
     progress.finish();
     result.print()?;
     println!(
-        "The window opens where a display is: on a desktop, through ssh -X, or through a remote \
-         desktop. {} --help lists the commands, which need none.",
+        "The window needs a display: a desktop, ssh -X, or a remote desktop. {} --help lists the \
+         commands that need none.",
         program::command()
     );
     Ok(ExitCode::SUCCESS)

@@ -129,7 +129,7 @@ impl Import {
         }
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len}  {eta} left  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        // Hidden where stderr is no terminal.
+        // Hidden where stderr is not a terminal.
         let bar = ProgressBar::new(0).with_style(style);
         let set = DatasetWriter::open(&self.out, self.settings(&sources))?;
         let recipe = self.average.map(|average| Recipe {

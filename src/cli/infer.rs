@@ -55,8 +55,8 @@ impl Infer {
         let (event, h, w) = input("event", weights.event_input().channels())?;
         let (blur, height, width) = input("blur", 3)?;
         let mut engine = self.compute.engine(&weights, self.threads)?;
-        let voxels = [EventTensor { data: event, height: h, width: w }];
-        let restored = engine.restore(&Image { data: blur, height, width }, &voxels)?;
+        let event_tensors = [EventTensor { data: event, height: h, width: w }];
+        let restored = engine.restore(&Image { data: blur, height, width }, &event_tensors)?;
         let outputs: Vec<_> = restored
             .into_iter()
             .flat_map(|r| [("latent", r.latent), ("ratio", r.ratio)])

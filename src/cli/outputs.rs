@@ -50,7 +50,7 @@ impl OutputArguments {
 
 /// The source that reads both streams.
 fn source(events: SocketAddr, frames: SocketAddr) -> String {
-    // An address that stands for all networks is none to connect to.
+    // The address of all networks cannot be connected to.
     let host = if events.ip().is_unspecified() { "HOST".into() } else { events.ip().to_string() };
     format!("dv:{host}:{},{}", events.port(), frames.port())
 }

@@ -212,7 +212,7 @@ impl Record {
         }
     }
 
-    /// A slow disk is no broken camera: reading a recording may take longer.
+    /// A slow disk is not a broken camera: reading a recording may take longer.
     fn timeout_s(&self, sources: &Sources) -> f64 {
         self.timeout.unwrap_or(if sources.recording().is_some() { 120.0 } else { 10.0 })
     }

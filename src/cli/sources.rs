@@ -71,7 +71,7 @@ impl SourceArguments {
     /// The sources given on the command line, if any.
     ///
     /// # Errors
-    /// An exposure time for frames that are no recording's.
+    /// An exposure time for frames that do not come from a recording.
     pub(super) fn sources(&self) -> Result<Option<Sources>, Failure> {
         let sources = match (&self.frame_source, &self.event_source) {
             (Some(frames), Some(events)) => {

@@ -50,7 +50,7 @@ pub enum SetError {
     /// The manifest cannot be read.
     #[error(transparent)]
     Manifest(#[from] DatasetManifestError),
-    /// The path is no text, which its configuration files need.
+    /// The path is not text, which its configuration files need.
     #[error(
         "{}: the path is not valid UTF-8, which YAML files cannot contain: choose another folder",
         .0.display()

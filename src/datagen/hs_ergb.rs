@@ -96,7 +96,7 @@ impl Sequence {
         let times = times.map(|t| (t.abs() <= MAX_TIME_US as f64).then_some(t.round() as i64));
         let times_us: Option<Vec<i64>> = times.collect();
         let times_us = times_us
-            .ok_or_else(|| invalid("timestamp.txt contains a time that no clock has".into()))?;
+            .ok_or_else(|| invalid("timestamp.txt contains a time that is out of range".into()))?;
         if times_us.len() != pictures.len() {
             let (n, m) = (pictures.len(), times_us.len());
             return Err(invalid(format!("{n} images, but {m} times in timestamp.txt")));

@@ -126,8 +126,8 @@ fn smooth_motion(length: f64, duration_s: f64, random: &mut KeyedRng) -> Motion 
     let phase = |random: &mut KeyedRng| random.range(0.0, std::f64::consts::TAU);
     let (bend, tremor) = (random.range(-0.3, 0.3), random.range(0.0, 0.06));
     Motion::steady(0.0, length / duration_s)
-        .with(bend * length, random.range(0.3, 0.6) / duration_s, phase(random))
-        .with(tremor * length, random.range(1.0, 3.0) / duration_s, phase(random))
+        .with_sine(bend * length, random.range(0.3, 0.6) / duration_s, phase(random))
+        .with_sine(tremor * length, random.range(1.0, 3.0) / duration_s, phase(random))
 }
 
 /// A random number in -1 to 1 that is mostly small.

@@ -84,11 +84,12 @@ pub fn estimate_thresholds(
             |i: &usize| (f64::from(after[*i] - before[*i]) - contrast * f64::from(net[*i])).abs();
         Ok(informative.iter().map(one).sum())
     };
-    minimum((RANGE.0.ln(), RANGE.1.ln()), disagreement).map(|c| Some(Thresholds::both(c.exp())))
+    minimize((RANGE.0.ln(), RANGE.1.ln()), disagreement).map(|c| Some(Thresholds::both(c.exp())))
 }
 
-/// The minimum of `f`: a coarse scan finds the valley, a golden-section search refines it.
-fn minimum(
+/// The argument at which `f` is smallest: a coarse scan finds the valley, a golden-section search
+/// refines it.
+fn minimize(
     (low, high): (f64, f64),
     mut f: impl FnMut(f64) -> Result<f64, DeblurError>,
 ) -> Result<f64, DeblurError> {

@@ -88,7 +88,7 @@ pub struct Events<'a> {
     pub thresholds: Thresholds,
 }
 
-/// Reusable buffers for [`Events::voxels_in`].
+/// Reusable buffers for [`Events::counts_into`].
 #[derive(Debug, Default)]
 pub struct EventMap {
     /// EGER at the sensor's size, if padding is needed.
@@ -104,7 +104,7 @@ impl Events<'_> {
     /// # Errors
     /// Like [`eger_into`].
     pub fn tensor(&self, target: TimeRange, input: EventInput) -> Result<Vec<f32>, EgerError> {
-        let mut tensor = self.voxels(target)?;
+        let mut tensor = self.counts(target)?;
         if input == EventInput::Prior {
             let bins = TargetBins::new(self.exposure, target);
             append_prior(&mut tensor, self.padded.area(), self.thresholds, &bins);
@@ -116,17 +116,17 @@ impl Events<'_> {
     ///
     /// # Errors
     /// Like [`eger_into`].
-    pub fn voxels(&self, target: TimeRange) -> Result<Vec<f32>, EgerError> {
+    pub fn counts(&self, target: TimeRange) -> Result<Vec<f32>, EgerError> {
         let mut map = EventMap::default();
-        self.voxels_in(target, &mut map)?;
+        self.counts_into(target, &mut map)?;
         Ok(map.padded)
     }
 
-    /// Like [`Events::voxels`], in reused buffers.
+    /// Like [`Events::counts`], in reused buffers.
     ///
     /// # Errors
     /// Like [`eger_into`].
-    pub fn voxels_in<'a>(
+    pub fn counts_into<'a>(
         &self,
         target: TimeRange,
         map: &'a mut EventMap,

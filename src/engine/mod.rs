@@ -24,7 +24,7 @@ use crate::event::EventInput;
 use crate::image::{Rounding, Size};
 use crossbeam_channel::Receiver;
 
-/// What becomes of a picture that stays on a [`SharedDevice`].
+/// What happens to a picture that stays on a [`SharedDevice`].
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceOutput {
     /// Size of the frame, the upper left part of the padded image.
@@ -128,9 +128,9 @@ pub trait Engine: Send {
             .iter()
             .map(|t| events.tensor(*t, self.event_input()))
             .collect::<Result<_, _>>()?;
-        let voxels: Vec<EventTensor<'_>> =
+        let event_tensors: Vec<EventTensor<'_>> =
             maps.iter().map(|data| EventTensor { data, height, width }).collect();
-        self.restore(blur, &voxels)
+        self.restore(blur, &event_tensors)
     }
 
     /// Like [`Engine::restore_events`], but calls `take` with the index and the borrowed result of

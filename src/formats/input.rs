@@ -1,5 +1,5 @@
 //! Opens files for reading: regular files only, and never more bytes than a limit. A named pipe, a
-//! device or a link to one would otherwise be read for ever.
+//! device or a link to one would otherwise be read forever.
 
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 

@@ -124,7 +124,7 @@ pub(super) fn engine(engine: &str) -> String {
 pub(super) enum Obstacle {
     /// The source is being opened.
     Opening,
-    /// The source is no camera.
+    /// The source is not a camera.
     NoCamera,
     /// The source has delivered no picture yet.
     NoPicture,

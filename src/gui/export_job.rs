@@ -92,7 +92,7 @@ impl ExportJob {
         })
     }
 
-    /// Starts to make a film with a restorer of its own; `wake` is called after every step.
+    /// Starts to make a film with its own restorer; `wake` is called after every step.
     ///
     /// # Errors
     /// The thread cannot be started.

@@ -43,7 +43,7 @@ mod tests {
         assert_eq!((after(2000), after(2001)), (39, 0));
     }
 
-    /// Pictures at times that are no multiples of the film's period, over ten minutes.
+    /// Pictures at times that are not multiples of the film's period, over ten minutes.
     #[test]
     fn a_long_film_plays_as_long_as_what_it_shows() {
         // Always 1.4, 1.6 and 2.49 periods; then alternately less and more than one.

@@ -145,7 +145,7 @@ impl FilmRecording {
         }
         let (captured, restored) = (frame.captured.clone(), restored.clone());
         let shown = Shown { captured, restored, line: settings.divider.into(), at: Instant::now() };
-        // A film that has ended by itself accepts no more pictures: `poll` returns the reason.
+        // A film that has ended early accepts no more pictures: `poll` returns the reason.
         let _ = queue.try_send(shown);
     }
 

@@ -62,8 +62,8 @@ impl GpuImage {
     }
 }
 
-/// The extent of a texture. wgpu's OpenGL takes a texture of one layer for one that is no array,
-/// so that gray pictures have a second, unused layer.
+/// The extent of a texture. wgpu's OpenGL takes a texture of one layer for one that is not an
+/// array, so that gray pictures have a second, unused layer.
 fn extent_of(size: Size, layers: usize, format: wgpu::TextureFormat) -> wgpu::Extent3d {
     let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     let is_array = format == wgpu::TextureFormat::R8Unorm;

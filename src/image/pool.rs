@@ -148,7 +148,7 @@ mod tests {
         assert!(shared.data().iter().all(|v| *v == 7));
         drop(shared);
         assert_eq!(ImageU8::in_pool(&pool, true, size, 0).data().as_ptr(), at);
-        // The changed clone has memory of its own, which no pool is given.
+        // The changed clone has its own memory, which goes to no pool.
         drop(clone);
         assert_eq!(pool.spare.lock().unwrap().len(), 1);
     }

@@ -30,7 +30,7 @@ impl ClipSource {
         }
     }
 
-    /// The clip at the smaller of its two sizes: two thirds of its own.
+    /// The clip at the smaller of its two sizes: two thirds of the stored size.
     pub fn small(clip: &Clip) -> Clip {
         let size = clip.exposures.first().map_or(Size::new(0, 0), |e| e.frame.size());
         clip.with_images(Size::new(size.width * 2 / 3, size.height * 2 / 3))

@@ -263,7 +263,7 @@ impl EngineThread {
         time: Duration,
         share: f64,
     ) {
-        /// Below this share, the time is no measure of the speed.
+        /// Below this share, the time is not a measure of the speed.
         const MIN_SHARE: f64 = 0.1;
         if share < MIN_SHARE {
             return;

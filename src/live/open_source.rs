@@ -3,7 +3,7 @@
 use super::source_kind::{OpenError, OpenRequest, Playback, SourceName};
 use super::source_spec::Sources;
 use super::{CameraChoice, ClipSource, ExposureSource, RigHandle, RigHandleError, RigSource};
-use crate::camera::split::{StreamKind, split_wanted};
+use crate::camera::split::{StreamKind, split_selected};
 use crate::camera::{DeviceSelector, Driver};
 use crate::event::Contrast;
 use crate::exposure::consistency::Finding;
@@ -148,7 +148,7 @@ fn split_camera(
 ) -> Result<(CameraChoice, CameraChoice), OpenError> {
     let CameraChoice { driver, serial, settings, monitor } = camera(name, None, play, rig)?;
     let (frames, events) =
-        split_wanted(driver, DeviceSelector::new(serial.clone()), SIM_EVENT_CONTROLS);
+        split_selected(driver, DeviceSelector::new(serial.clone()), SIM_EVENT_CONTROLS);
     let camera_choice = |driver: Arc<dyn Driver>| CameraChoice {
         driver,
         serial: serial.clone(),

@@ -94,10 +94,8 @@ impl Pipeline {
         // Cannot fail: the channel is unbounded and its receiver exists.
         let _ = swaps.send(restorer);
         let shapes = source.shapes();
-        let taken = Arc::new(AtomicU64::new(0));
-        let interval = source.interval();
-        let engine_failure = Failure::default();
-        let remarks = Remarks::default();
+        let (taken, interval) = (Arc::new(AtomicU64::new(0)), source.interval());
+        let (engine_failure, remarks) = (Failure::default(), Remarks::default());
         // What is known from the start is reported before the first exposure.
         publish_remarks(source.as_ref(), &notices, &remarks);
         let engine_thread = EngineThread {
@@ -127,11 +125,9 @@ impl Pipeline {
         };
         let name = Arc::new(Mutex::new(source.name()));
         tracing::info!(source = source.name(), "the live pipeline starts");
-        let facts = Facts::default();
-        let report = Report::default();
-        let controlled = Controlled::default();
+        let (facts, report) = (Facts::default(), Report::default());
+        let (controlled, failure) = (Controlled::default(), Failure::default());
         let ended = Arc::new(AtomicBool::new(false));
-        let failure = Failure::default();
         let source_thread = SourceThread {
             source,
             newest,

@@ -1,4 +1,4 @@
-//! Named profiles: the settings of cameras and noise filters, kept in a file of their own.
+//! Named profiles: the settings of cameras and noise filters, kept in their own file.
 
 use crate::camera::{Control, Value};
 use crate::formats::limits::MAX_TEXT_BYTES;
@@ -34,7 +34,7 @@ struct File {
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileError {
     /// The name cannot be that of a file.
-    #[error("{0:?} is no name for a profile: use up to 64 letters, digits, - and _")]
+    #[error("{0:?} is not a valid profile name: use up to 64 letters, digits, - and _")]
     Name(String),
     /// The system has no folder for settings.
     #[error("profiles cannot be kept: this system has no folder for settings")]

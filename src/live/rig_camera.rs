@@ -153,7 +153,7 @@ impl RigCamera {
         Some(self.camera.commands.set(own_name, value))
     }
 
-    /// Playback state, if it is a recording that is open.
+    /// Playback state, if it is a recording that is open (its speed is known from then on).
     pub(super) fn playing(&self) -> Option<PlayState> {
         self.monitor.as_ref().map(Monitor::state).filter(|state| state.speed > 0.0)
     }
@@ -163,8 +163,8 @@ impl RigCamera {
         self.monitor.as_ref().map(Monitor::warnings).unwrap_or_default()
     }
 
-    /// Whether it is a recording, which can be paused.
-    pub(super) fn is_recording(&self) -> bool {
+    /// Whether it plays a recording, which can be paused.
+    pub(super) fn is_playback(&self) -> bool {
         self.monitor.is_some()
     }
 

@@ -106,7 +106,7 @@ pub(super) fn find<'a>(tables: &[Table<'a>]) -> Option<Found<'a>> {
 }
 
 /// Splits a full name into a prefix and the name of a parameter. `torch.compile` puts `_orig_mod.`
-/// before the names of whatever it compiles, also within a name.
+/// before the names of what it compiles, also within a name.
 fn split(full: &str, known: &HashSet<String>) -> Option<(String, String)> {
     if full.len() > MAX_NAME_BYTES {
         return None;

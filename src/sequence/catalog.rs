@@ -86,7 +86,7 @@ pub enum LibraryError {
     #[error("{0} is not deleted, because it is a link: delete it with the file manager")]
     Link(PathBuf),
     /// There is no readable frame.
-    #[error("{0} has no readable frame to show: see its faults, or record it again")]
+    #[error("{0} has no readable frame to show: see the list of its errors, or record it again")]
     Picture(PathBuf),
 }
 

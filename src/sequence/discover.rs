@@ -26,14 +26,14 @@ pub enum FindError {
     Empty(PathBuf),
 }
 
-/// Files named .npz in folders that are no recordings. They are ignored.
+/// Files named .npz in folders that are not recordings. They are ignored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct IgnoredFiles {
     /// Hidden files, such as the companion files `._NAME` of macOS.
     pub hidden: usize,
     /// Links to files that do not exist.
     pub dead_links: usize,
-    /// Named pipes, devices and other things that are no files.
+    /// Named pipes, devices and other things that are not files.
     pub special: usize,
 }
 
@@ -67,7 +67,7 @@ impl std::fmt::Display for IgnoredFiles {
         let parts = [
             (self.hidden, "hidden files, such as those of macOS"),
             (self.dead_links, "links to files that do not exist"),
-            (self.special, "that are no regular files"),
+            (self.special, "that are not regular files"),
         ];
         let parts: Vec<String> =
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();

@@ -1,4 +1,4 @@
-//! Events of a recording: a dictionary, a structured array, a matrix, or arrays of their own.
+//! Events of a recording: a dictionary, a structured array, a matrix, or separate arrays.
 
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
@@ -71,7 +71,7 @@ impl<'a> Columns<'a> {
         Self::new(columns)
     }
 
-    /// The columns of a matrix of numbers, whose order its contents must tell.
+    /// The columns of a matrix of numbers, whose order must follow from its contents.
     pub(super) fn of_matrix(view: &'a View<'_>, image: Size) -> Result<Self, PairError> {
         let axis = match *view.shape.as_slice() {
             [_, 4] => 1,
@@ -142,7 +142,7 @@ impl<'a> Columns<'a> {
         (scale >= 1.0 && covered).then_some(scale)
     }
 
-    /// The events within `sensor`, in order of time, with their times read as `times` says.
+    /// The events within `sensor`, in order of time, with their times converted by `times`.
     pub(super) fn events(
         &self,
         sensor: Size,
@@ -159,7 +159,7 @@ impl<'a> Columns<'a> {
             let exact = if times.is_default() {
                 t.integer(i)
             } else {
-                // The unit of the user's decides: fractions of seconds are no repair.
+                // The unit that the user has given decides: fractions of seconds are not a repair.
                 Some(times.to_us(t.float(i)))
             };
             // Cut as by a cast of numpy, which the authors' program uses.

@@ -46,11 +46,10 @@ pub fn demo_scene(seed: u64) -> Scene {
     let mut random = KeyedRng::keyed(&[seed, 0x73_7461_6765]);
     let mut hand = |px: f64, hz: f64| {
         let mut phase = || random.range(0.0, std::f64::consts::TAU);
-        Motion::default().with(px, hz, phase()).with(px * 0.25, hz * 2.7, phase()).with(
-            px * 0.06,
-            hz * 7.3,
-            phase(),
-        )
+        Motion::default()
+            .with_sine(px, hz, phase())
+            .with_sine(px * 0.25, hz * 2.7, phase())
+            .with_sine(px * 0.06, hz * 7.3, phase())
     };
     let camera = CameraMotion {
         x_px: hand(60.0, 0.55),
@@ -82,9 +81,9 @@ pub fn demo_scene(seed: u64) -> Scene {
         texels_per_px: f64::from(DENSITY),
         depth: 0.92,
         motion: PlaneMotion {
-            x_px: Motion::still(-165.0).with(20.0, 0.5, 0.4),
-            y_px: Motion::still(95.0).with(9.0, 0.9, 2.0),
-            turn: Motion::still(-0.06).with(0.12, 0.7, 0.0),
+            x_px: Motion::still(-165.0).with_sine(20.0, 0.5, 0.4),
+            y_px: Motion::still(95.0).with_sine(9.0, 0.9, 2.0),
+            turn: Motion::still(-0.06).with_sine(0.12, 0.7, 0.0),
             log_scale: Motion::default(),
         },
     };
@@ -96,8 +95,8 @@ pub fn demo_scene(seed: u64) -> Scene {
         texels_per_px: 2.4,
         depth: 0.85,
         motion: PlaneMotion {
-            x_px: Motion::still(170.0).with(24.0, 0.4, 0.0),
-            y_px: Motion::still(70.0).with(12.0, 0.6, 1.0),
+            x_px: Motion::still(170.0).with_sine(24.0, 0.4, 0.0),
+            y_px: Motion::still(70.0).with_sine(12.0, 0.6, 1.0),
             turn: Motion::steady(0.0, TURNS_HZ * std::f64::consts::TAU),
             log_scale: Motion::default(),
         },

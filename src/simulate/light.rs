@@ -123,7 +123,7 @@ impl LightImage {
     }
 
     /// Brightness, averaged over the pixels that fall into each cell of a sensor of `size`. Where a
-    /// side is no multiple of the sensor's, cells contain whole pixels, one more or less.
+    /// side is not a multiple of the sensor's, cells contain whole pixels, one more or less.
     pub fn brightness(&self, size: Size, out: &mut Vec<f32>) {
         let [blue, green, red] = LUMA_BGR;
         let luma = |p: &[f32; 4]| p[0] * blue + p[1] * green + p[2] * red;

@@ -35,7 +35,7 @@ impl Motion {
 
     /// Adds a sine.
     #[must_use]
-    pub fn with(mut self, amplitude: f64, frequency_hz: f64, phase: f64) -> Self {
+    pub fn with_sine(mut self, amplitude: f64, frequency_hz: f64, phase: f64) -> Self {
         self.sines.push(Sine { amplitude, frequency_hz, phase });
         self
     }

@@ -65,7 +65,7 @@ pub fn offsets_of(weights: &Weights) -> Offsets {
 ///
 /// # Errors
 /// Fewer than two usable pairs, a ratio of resolutions that is not a whole number, or numbers that
-/// are not finite. Weights that got worse are no error: see [`Outcome::weights`].
+/// are not finite. Weights that got worse are not an error: see [`Outcome::weights`].
 pub fn adapt(
     recording: &Path,
     weights: &Weights,

@@ -100,7 +100,7 @@ impl State {
         let steps: u64 = note("steps")?.parse().map_err(|e| wrong(&e))?;
         let Position { epoch, batch, samples, .. } = position;
         if [epoch, batch, samples].iter().any(|n| *n > MAX_PROGRESS) || steps > MAX_STEPS {
-            return Err(wrong(&"its progress is beyond that of any training: it is damaged"));
+            return Err(wrong(&"its step counts are out of range: it is damaged"));
         }
         let mut tensors = crate::network::tensors(&bytes).map_err(|e| wrong(&e))?;
         let mut take = |name: &str| tensors.remove(name).map(|t| t.data);

@@ -213,7 +213,7 @@ pub fn conforms(bench: &dyn Bench) {
         Status::Waiting { why, .. } => Some(why),
         _ => None,
     });
-    assert!(why.contains(": ") && why.len() > 20, "says what is missing and what to do: {why}");
+    assert!(why.contains(": ") && why.len() > 20, "states what is missing and what to do: {why}");
 
     // Opened.
     bench.plug(true);

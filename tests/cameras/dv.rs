@@ -266,7 +266,10 @@ fn what_is_no_stream_is_named_and_what_is_not_there_is_tried_again() {
         })
     };
     let web = answer(b"HTTP/1.1 400 Bad Request\r\n\r\n and more than enough bytes to be a header");
-    assert!(matches!(&web, DeviceError::Unusable(why) if why.contains("no DV stream")), "{web}");
+    assert!(
+        matches!(&web, DeviceError::Unusable(why) if why.contains("is not a DV stream")),
+        "{web}"
+    );
     let frames = Writer::new(Packing::Plain, &[stream(0, "FRME", CAMERA)]).live();
     let wrong = answer(&frames);
     let named = "carries FRME instead of events (EVTS)";

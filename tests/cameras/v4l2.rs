@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn driver(fake: &FakeV4l2) -> Arc<dyn Driver> {
-    Arc::new(Uvc::with(Arc::new(V4l2::with(Box::new(fake.clone())))))
+    Arc::new(Uvc::with_webcams(Arc::new(V4l2::with_nodes(Box::new(fake.clone())))))
 }
 
 fn start(fake: &FakeV4l2) -> CameraStream {
@@ -229,7 +229,7 @@ fn another_mode_is_opened_at_once_and_numbers_continue() {
 #[test]
 fn devices_that_cannot_be_used_are_explained() {
     let fake = FakeV4l2::default();
-    let v4l2 = V4l2::with(Box::new(fake.clone()));
+    let v4l2 = V4l2::with_nodes(Box::new(fake.clone()));
     let listed = v4l2.list().unwrap();
     assert_eq!(listed.len(), 1, "the file with metadata is left out");
     assert_eq!((listed[0].index, listed[0].name.as_str()), (4, NAME));
@@ -266,7 +266,7 @@ fn ranges_of_sizes_offer_common_ones_and_the_largest() {
         world.offers = vec![(abi::YUYV, vec![[1296, 736]], vec![])];
         world.range = true;
     }
-    let mut camera = V4l2::with(Box::new(fake.clone())).open(4, None).unwrap();
+    let mut camera = V4l2::with_nodes(Box::new(fake.clone())).open(4, None).unwrap();
     let mode =
         |width, height| Mode { size: Size::new(width, height), coding: Coding::Yuyv, rate_hz: 30 };
     let expected = [mode(640, 480), mode(800, 600), mode(1280, 720), mode(1296, 736)];

@@ -121,7 +121,7 @@ fn case_failure() {
 /// An engine from nothing to a result in either slot.
 fn attempt(weights: &Weights, scene: &Scene) -> Result<Vec<Restored>, EngineError> {
     let card = devices().unwrap().remove(0);
-    assert_eq!(card.free_bytes, Some(card.total_bytes), "memory was not given back");
+    assert_eq!(card.free_bytes, Some(card.total_bytes), "memory was not freed");
     let mut cuda = CudaEngine::new(weights, &card, Precision::Half)?;
     let image = Image { data: &scene.blur, height: 16, width: 16 };
     cuda.restore_events(&image, &scene.events(&targets()[..2]))

@@ -1,17 +1,14 @@
-//! Several exposures in flight, and pixels instead of numbers.
+//! Several exposures in flight.
 
 use crate::psnr;
 use crate::scene::{EXPOSURE, Scene, weights};
 use crate::stand_in::on_stand_in;
-use gem_live::Deblurrer;
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, Precision, devices};
 use gem_live::engine::{AsyncEngine, Blurry, Engine, Image, OutputFormat, OutputRef, Restored};
 use gem_live::event::Event;
-use gem_live::exposure::Exposure;
-use gem_live::image::{ImageF32, Rounding, Size};
+use gem_live::image::{Rounding, Size};
 use gem_live::time::TimeRange;
-use std::sync::Arc;
 use std::time::Duration;
 
 #[test]
@@ -39,16 +36,6 @@ fn what_cannot_be_in_flight_together_is_refused_without_harm() {
 }
 
 #[test]
-fn the_deblurrer_s_pictures_are_its_numbers_rounded() {
-    on_stand_in("flight::case_pictures", &[("CUDA_STANDIN_STREAMS", "1")]);
-}
-
-#[test]
-fn pictures_that_were_dropped_are_used_again() {
-    on_stand_in("flight::case_reuse", &[("CUDA_STANDIN_STREAMS", "1")]);
-}
-
-#[test]
 fn an_image_sent_in_eight_bits_gives_what_its_numbers_give() {
     on_stand_in("flight::case_eight_bits", &[("CUDA_STANDIN_STREAMS", "1")]);
 }
@@ -58,12 +45,12 @@ fn more_events_than_there_was_space_for_are_counted_all_the_same() {
     on_stand_in("flight::case_many_events", &[("CUDA_STANDIN_STREAMS", "1")]);
 }
 
-fn engine() -> CudaEngine {
+pub fn engine() -> CudaEngine {
     let card = devices().unwrap().remove(0);
     CudaEngine::new(&weights(3), &card, Precision::Half).unwrap()
 }
 
-fn scene(seed: u64) -> Scene {
+pub fn scene(seed: u64) -> Scene {
     Scene::seeded(seed, Size::new(32, 16), Size::new(16, 17), Size::new(18, 19))
 }
 
@@ -78,7 +65,7 @@ fn submit(
     queue.submit(&blur, &scene.events(targets), form).unwrap()
 }
 
-/// Collects the first exposure, and compares it with what it gives by itself.
+/// Collects the first exposure, and compares it with its result when restored alone.
 fn check(queue: &mut dyn AsyncEngine, want: &[Restored], form: OutputFormat) {
     let mut left = want.iter();
     let mut compare = |one: OutputRef<'_>| {
@@ -253,69 +240,4 @@ fn case_refused() {
     assert_eq!(count, 1);
     // Dropped with work in flight.
     assert!(submit(queue, &other, &targets, form));
-}
-
-#[test]
-#[ignore = "runs on the stand-in"]
-fn case_pictures() {
-    let mut deblurrer = Deblurrer::new(Box::new(engine()));
-    let at = [0.2, 0.7, 0.9];
-    for colour in [true, false] {
-        // Neither side is a multiple of 16, so that there is something to pad and to crop.
-        let size = Size::new(26, 18);
-        let scene = Scene::seeded(5, Size::new(32, 32), Size::new(13, 9), Size::new(16, 16));
-        let channels = if colour { 3 } else { 1 };
-        let frame = ImageF32::new(channels, size, scene.blur[..channels * size.area()].to_vec());
-        let exposure = Exposure {
-            frame: frame.unwrap().into(),
-            span: EXPOSURE,
-            events: scene.events.clone().into(),
-            sensor: scene.sensor,
-        };
-        let numbers = deblurrer.restore(&exposure, &at).unwrap();
-        for rounding in [Rounding::Down, Rounding::Nearest] {
-            let want: Vec<_> = numbers.iter().map(|p| p.rounded(rounding)).collect();
-            assert_eq!(want[0].channels(), channels);
-            assert!(want[0] != want[1], "the instants do not differ");
-            assert!(deblurrer.restore_pictures(&exposure, &at, rounding).unwrap() == want);
-            let shared = Arc::new(exposure.clone());
-            for _ in 0..2 {
-                deblurrer.submit(shared.clone(), &at, rounding).unwrap();
-            }
-            assert_eq!(deblurrer.free_slots(), 0);
-            for _ in 0..2 {
-                assert!(deblurrer.collect().unwrap() == want, "other pictures");
-            }
-        }
-    }
-}
-
-#[test]
-#[ignore = "runs on the stand-in"]
-fn case_reuse() {
-    let mut deblurrer = Deblurrer::new(Box::new(engine()));
-    for channels in [3, 1] {
-        let size = Size::new(32, 16);
-        let scene = scene(6);
-        let frame = ImageF32::new(channels, size, scene.blur[..channels * size.area()].to_vec());
-        let exposure = Arc::new(Exposure {
-            frame: frame.unwrap().into(),
-            span: EXPOSURE,
-            events: scene.events.clone().into(),
-            sensor: scene.sensor,
-        });
-        let (mut places, mut decoys) = (Vec::new(), Vec::new());
-        for i in 0..4 {
-            deblurrer.submit(exposure.clone(), &[0.3, 0.6], Rounding::Nearest).unwrap();
-            let pictures = deblurrer.collect().unwrap();
-            let mut at: Vec<usize> = pictures.iter().map(|p| p.data().as_ptr().addr()).collect();
-            at.sort_unstable();
-            places.push(at);
-            // On another thread, as the window's; memory that is freed goes to who asks next.
-            std::thread::spawn(move || drop(pictures)).join().unwrap();
-            decoys.extend((0..4).map(|_| vec![i; channels * size.area()]));
-        }
-        assert!(places.iter().all(|at| *at == places[0]), "{places:?}");
-        assert!(!decoys.iter().any(|d| places[0].contains(&d.as_ptr().addr())));
-    }
 }

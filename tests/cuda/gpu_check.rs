@@ -60,10 +60,11 @@ fn packed() -> Option<Packed> {
     for (k, (image, sensor)) in [((16, 16), (16, 16)), ((16, 32), (18, 17))].iter().enumerate() {
         let (image, sensor) = (Size::new(image.0, image.1), Size::new(sensor.0, sensor.1));
         let scene = Scene::seeded(40 + k as u64, image, sensor, sensor);
-        let map = scene.events(&[]).voxels(TimeRange::instant(EXPOSURE.at(0.4))).unwrap();
+        let map = scene.events(&[]).counts(TimeRange::instant(EXPOSURE.at(0.4))).unwrap();
         let blur = Image { data: &scene.blur, height: image.height, width: image.width };
-        let voxels = [EventTensor { data: &map, height: sensor.height, width: sensor.width }];
-        let latent = engine.restore(&blur, &voxels).unwrap().remove(0).latent;
+        let event_tensors =
+            [EventTensor { data: &map, height: sensor.height, width: sensor.width }];
+        let latent = engine.restore(&blur, &event_tensors).unwrap().remove(0).latent;
         let tensor = |data: &[f32], channels: usize, size: Size| Tensor {
             shape: vec![1, channels, size.height, size.width],
             data: data.to_vec(),

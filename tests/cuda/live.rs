@@ -1,4 +1,4 @@
-//! The live path on a card that fails: one message, and the processor goes on.
+//! The live path on a card that fails: one message, and the processor continues.
 
 use crate::scene::{EXPOSURE, Scene, weights};
 use crate::stand_in::on_stand_in;
@@ -20,7 +20,7 @@ fn a_card_that_fails_while_the_window_is_open_is_reported_once_and_the_processor
     let failures = [
         "cuGraphLaunch:9:719",          // a kernel crashes
         "cuGraphLaunch:10:719",         // with another exposure in flight
-        "cuEventSynchronize:200:719",   // the card is lost while somebody waits
+        "cuEventSynchronize:200:719",   // the card is lost while a thread waits
         "cuMemcpyHtoDAsync_v2:180:999", // a copy fails, the card lives
         "cuMemcpyDtoHAsync_v2:3:719",
     ];

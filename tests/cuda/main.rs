@@ -1,7 +1,7 @@
 //! The CUDA engine against the processor's, on a stand-in for the driver's library that runs the
 //! real kernels (`kernels/cpu/`). The engine and its driver calls are the ones that ship.
 //!
-//! Every case runs in a process of its own: the driver's library is loaded once per process.
+//! Every case runs in its own process: the driver's library is loaded once per process.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(
@@ -20,6 +20,7 @@ use scene::{EXPOSURE, Scene, weights};
 use stand_in::{on_geforce, on_stand_in};
 
 mod cards;
+mod deblurrer;
 mod failures;
 mod flight;
 mod gpu_check;
@@ -114,12 +115,12 @@ fn compare(precision: Precision, check: impl Fn(&str, &[f32], &[f32])) {
         check("ratio", &g.ratio, &w.ratio);
     }
     let maps: Vec<Vec<f32>> =
-        targets[..2].iter().map(|t| scene.events(&[]).voxels(*t).unwrap()).collect();
+        targets[..2].iter().map(|t| scene.events(&[]).counts(*t).unwrap()).collect();
     let Size { width, height } = scene.padded;
-    let voxels: Vec<EventTensor<'_>> =
+    let event_tensors: Vec<EventTensor<'_>> =
         maps.iter().map(|data| EventTensor { data, height, width }).collect();
     let image = Image { data: &scene.blur, height: scene.image.height, width: scene.image.width };
-    let got = cuda.restore(&image, &voxels).unwrap();
+    let got = cuda.restore(&image, &event_tensors).unwrap();
     for (g, w) in got.iter().zip(&want) {
         check("latent from maps", &g.latent, &w.latent);
     }
@@ -192,7 +193,7 @@ fn case_largest() {
     assert_eq!(kernels.len(), 40);
     let idle = |k: &KernelTime| k.cost.multiplications == 0 && !k.name.starts_with("eger");
     assert!(!kernels.iter().any(idle));
-    // Two exposures in flight are part of the plan. The driver's answer tells all that is taken.
+    // Two exposures in flight are part of the plan. The driver reports all that is allocated.
     println!("{:.2} GB", cuda.plan_bytes() as f64 / 1e9);
     assert!((1_500_000_000..2_000_000_000).contains(&cuda.plan_bytes()));
     let card = devices().unwrap().remove(0);

@@ -110,15 +110,15 @@ fn compare(precision: Precision, check: impl Fn(&str, &[f32], &[f32])) {
     let (blur, events) = &jobs[0];
     let Size { width, height } = events.padded;
     let maps = targets.map(|t| events.tensor(t, EventInput::Prior).unwrap());
-    let voxels = maps.each_ref().map(|data| EventTensor { data, height, width });
-    let got = cuda.restore(blur, &voxels).unwrap();
+    let event_tensors = maps.each_ref().map(|data| EventTensor { data, height, width });
+    let got = cuda.restore(blur, &event_tensors).unwrap();
     assert_eq!(got.len(), 3);
     for (got, want) in got.iter().zip(&want[0]) {
         check("latent from maps", &got.latent, &want.latent);
     }
-    let counts = events.voxels(targets[0]).unwrap();
-    let voxels = [EventTensor { data: &counts, height, width }];
-    let refused = |e: &mut dyn Engine| e.restore(blur, &voxels).unwrap_err().to_string();
+    let counts = events.counts(targets[0]).unwrap();
+    let event_tensors = [EventTensor { data: &counts, height, width }];
+    let refused = |e: &mut dyn Engine| e.restore(blur, &event_tensors).unwrap_err().to_string();
     assert_eq!(refused(&mut cuda), refused(&mut cpu));
 }
 
@@ -218,7 +218,7 @@ fn case_kernel() {
     let area = scene.padded.area();
     let whole = TimeRange::new(EXPOSURE.start_us, EXPOSURE.end_us);
     for target in targets().into_iter().chain([whole]) {
-        let planes = scene.events(&[]).voxels(target).unwrap();
+        let planes = scene.events(&[]).counts(target).unwrap();
         let counts: Vec<u16> = (0..area * CHANNELS)
             .map(|i| planes[i % CHANNELS * area + i / CHANNELS] as u16)
             .collect();

@@ -1,4 +1,4 @@
-//! Builds the stand-in for the driver's library and runs a case on it, in a process of its own.
+//! Builds the stand-in for the driver's library and runs a case on it, in its own process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

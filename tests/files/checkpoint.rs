@@ -61,7 +61,7 @@ fn the_archive_has_the_layout_of_pytorch() {
     let found: Vec<String> = (pickle.entries(state).iter())
         .map(|(key, _)| match pickle.node(*key) {
             Node::Str(name) => (*name).to_owned(),
-            other => panic!("{other:?} is no name"),
+            other => panic!("{other:?} is not a name"),
         })
         .collect();
     assert_eq!(found, expected);

@@ -8,7 +8,7 @@
 
 use crate::aedat4::{Frame, Packing, Writer, stream};
 use crate::common::shared;
-use crate::hostile::survives;
+use crate::hostile::mutated::survives;
 use gem_live::camera::{DeviceSelector, Driver, Drops};
 use gem_live::event::Event;
 use gem_live::formats::aedat4::{Aedat4Error, LivePackets, Reader};
@@ -113,7 +113,7 @@ fn packets_behind_the_place_of_the_table_are_read() {
     };
     assert_eq!(count(&whole), 6);
     assert_eq!(count(&[&whole[..table], &whole[first..table]].concat()), 12);
-    // A damaged table is no packet.
+    // A damaged table is not a packet.
     assert_eq!(count(&[&whole[..table], &[0xff; 60]].concat()), 6);
 }
 

@@ -139,7 +139,7 @@ fn only_files_of_the_recorder_are_deleted() {
     let deleted = delete(&folder).unwrap();
     assert_eq!((deleted.files, deleted.kept.len()), (2, 3), "{deleted:?}");
     assert!(folder.join("thesis.tex").exists() && folder.join("other_00001.npz").exists());
-    // Without its manifest it is no sequence of this program.
+    // Without its manifest it is not a sequence of this program.
     assert!(matches!(delete(&folder), Err(LibraryError::Io(..))));
 
     let foreign = base.path().join("foreign");

@@ -82,7 +82,7 @@ pub fn word_at(code: &[char], i: usize) -> &[char] {
     &rest[..length]
 }
 
-/// The first place from `i` on that is no white space.
+/// The first place from `i` on that is not white space.
 pub fn skip_space(code: &[char], mut i: usize) -> usize {
     while code.get(i).is_some_and(|c| c.is_whitespace()) {
         i += 1;
@@ -120,7 +120,7 @@ pub fn past_generics(code: &[char], mut i: usize) -> usize {
     while let Some(c) = code.get(i) {
         match c {
             '<' => depth += 1,
-            // An arrow is no bracket.
+            // An arrow is not a bracket.
             '>' if code[i - 1] != '-' => depth -= 1,
             _ => (),
         }

@@ -132,7 +132,7 @@ fn wait(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// Opens one stream of a server as the source `dv:` does. Each has a device of its own, because a
+/// Opens one stream of a server as the source `dv:` does. Each has its own device, because a
 /// device that has both treats events as lost that come long after their frame.
 fn open(server: &DvServer, stream: StreamKind) -> Box<dyn Device> {
     let address = server.events_address();

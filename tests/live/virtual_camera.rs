@@ -144,7 +144,7 @@ fn every_refusal_says_what_to_do() {
     let missing = why(VideoOutput::open(Path::new("/dev/video-of-nobody")));
     assert!(missing.contains("does not exist") && missing.contains("modprobe v4l2loopback"));
     let file = tempfile::NamedTempFile::new().unwrap();
-    assert!(why(VideoOutput::open(file.path())).contains("is no video device"));
+    assert!(why(VideoOutput::open(file.path())).contains("is not a video device"));
     let camera = Loopback::default();
     camera.world().capabilities = abi::CAP_CAPTURE | abi::CAP_STREAMING;
     let text = why(camera.open());

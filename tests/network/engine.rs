@@ -49,12 +49,13 @@ fn the_network_equals_its_definition_at_any_ratio() {
         let ReferenceOutput { latent, ratio } = reference(&weights, &event, &blur);
         let (event, blur) = (single(&event), single(&blur));
         let blur = Image { data: &blur, height: image.height, width: image.width };
-        let voxels = [EventTensor { data: &event, height: sensor.height, width: sensor.width }];
+        let event_tensors =
+            [EventTensor { data: &event, height: sensor.height, width: sensor.width }];
         for isa in Isa::available() {
             let mut engine = CpuEngine::with_isa(&weights, 2, isa).unwrap();
             // Twice: the second run reuses the memory of the first.
             for run in 0..2 {
-                let got = engine.restore(&blur, &voxels).unwrap().remove(0);
+                let got = engine.restore(&blur, &event_tensors).unwrap().remove(0);
                 for (name, got, want) in
                     [("latent", &got.latent, &latent), ("ratio", &got.ratio, &ratio)]
                 {
@@ -120,14 +121,14 @@ fn tensors_of_the_wrong_shape_are_rejected() {
     let small = EventTensor { data: &numbers[..96 * 64], height: 8, width: 8 };
     let short = EventTensor { data: &numbers[1..], ..good };
     let image = |height, width, n| Image { data: &numbers[..n], height, width };
-    for (image, voxels) in [
+    for (image, event_tensor) in [
         (image(16, 17, 3 * 16 * 17), good),
         (image(0, 16, 0), good),
         (image(16, 16, 700), good),
         (image(16, 16, 768), small),
         (image(16, 16, 768), short),
     ] {
-        let result = engine.restore(&image, &[voxels]);
+        let result = engine.restore(&image, &[event_tensor]);
         assert!(matches!(result, Err(EngineError::Shape(_))), "{result:?}");
     }
 }

@@ -25,8 +25,9 @@ fn largest_difference(got: &[f32], want: &[f32]) -> f32 {
 
 fn run(engine: &mut dyn Engine, pass: &GoldenPass) -> Restored {
     let image = Image { data: &pass.blur, height: pass.image[0], width: pass.image[1] };
-    let voxels = [EventTensor { data: &pass.events, height: pass.event[0], width: pass.event[1] }];
-    engine.restore(&image, &voxels).unwrap().remove(0)
+    let event_tensors =
+        [EventTensor { data: &pass.events, height: pass.event[0], width: pass.event[1] }];
+    engine.restore(&image, &event_tensors).unwrap().remove(0)
 }
 
 #[test]
@@ -86,8 +87,8 @@ fn shared_forward_passes_equal_pytorch() {
         let file = safetensors::SafeTensors::deserialize(&golden).unwrap();
         let ((es, event), (bs, blur)) = (tensor(&file, "event"), tensor(&file, "blur"));
         let image = Image { data: &blur, height: bs[2], width: bs[3] };
-        let voxels = [EventTensor { data: &event, height: es[2], width: es[3] }];
-        let restored = engine.restore(&image, &voxels).unwrap().remove(0);
+        let event_tensors = [EventTensor { data: &event, height: es[2], width: es[3] }];
+        let restored = engine.restore(&image, &event_tensors).unwrap().remove(0);
         for (name, got) in [("latent", &restored.latent), ("ratio", &restored.ratio)] {
             let (_, want) = tensor(&file, name);
             let worst = largest_difference(got, &want);

@@ -131,10 +131,10 @@ fn the_engine_computes_the_prior_as_defined() {
     let got = engine.restore_events(&blur, &events).unwrap();
     let tensors: Vec<Vec<f32>> =
         targets.iter().map(|t| events.tensor(*t, EventInput::Prior).unwrap()).collect();
-    let voxels: Vec<EventTensor<'_>> = (tensors.iter())
+    let event_tensors: Vec<EventTensor<'_>> = (tensors.iter())
         .map(|data| EventTensor { data, height: padded.height, width: padded.width })
         .collect();
-    let want = engine.restore(&blur, &voxels).unwrap();
+    let want = engine.restore(&blur, &event_tensors).unwrap();
     let far =
         |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     for (got, want) in got.iter().zip(&want) {
@@ -224,8 +224,9 @@ fn the_trainer_equals_the_engine_and_its_gradient_is_right() {
     let net = Net::new(&layout, &parameters, Offsets::Learned);
     let output = net.forward(&input).unwrap();
     let image = Image { data: &data, height: size.height, width: size.width };
-    let voxels = [EventTensor { data: &tensor, height: 16, width: 32 }];
-    let engine = CpuEngine::new(&weights, 1).unwrap().restore(&image, &voxels).unwrap().remove(0);
+    let event_tensors = [EventTensor { data: &tensor, height: 16, width: 32 }];
+    let engine =
+        CpuEngine::new(&weights, 1).unwrap().restore(&image, &event_tensors).unwrap().remove(0);
     let worst =
         output.latent.iter().zip(&engine.latent).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(worst < 1e-4, "{worst}");

@@ -90,8 +90,8 @@ fn golden_passes_give_the_golden_results() {
         for (name, pass) in golden_passes() {
             let ([height, width], [rows, columns]) = (pass.image, pass.event);
             let image = Image { data: &pass.blur, height, width };
-            let voxels = [EventTensor { data: &pass.events, height: rows, width: columns }];
-            let got = engine.restore(&image, &voxels).unwrap().remove(0);
+            let event_tensors = [EventTensor { data: &pass.events, height: rows, width: columns }];
+            let got = engine.restore(&image, &event_tensors).unwrap().remove(0);
             let want = Restored { latent: pass.latent, ratio: pass.ratio };
             check(name, precision, &got, &want);
         }
@@ -113,8 +113,8 @@ fn shared_forward_passes_equal_pytorch() {
             let file = safetensors::SafeTensors::deserialize(&golden).unwrap();
             let ((es, event), (bs, blur)) = (tensor(&file, "event"), tensor(&file, "blur"));
             let image = Image { data: &blur, height: bs[2], width: bs[3] };
-            let voxels = [EventTensor { data: &event, height: es[2], width: es[3] }];
-            let got = engine.restore(&image, &voxels).unwrap().remove(0);
+            let event_tensors = [EventTensor { data: &event, height: es[2], width: es[3] }];
+            let got = engine.restore(&image, &event_tensors).unwrap().remove(0);
             let [latent, ratio] = ["latent", "ratio"].map(|name| tensor(&file, name).1);
             check(&name, precision, &got, &Restored { latent, ratio });
         }
@@ -228,7 +228,7 @@ fn submit(
     queue.submit(&image(scene), &scene.events(targets), form).unwrap()
 }
 
-/// Waits for the oldest exposure by its channel, and compares it with what it gives by itself.
+/// Waits for the oldest exposure by its channel, and compares it with its result when restored alone.
 fn collect(queue: &mut dyn AsyncEngine, want: &[Restored], form: OutputFormat) {
     let ready = queue.ready_channel();
     while !queue.can_collect() {

@@ -69,7 +69,7 @@ fn a_picture_on_the_device_is_the_one_that_is_copied() {
             let exposure = exposure(seed, gray);
             submit(&mut deblurrer, &exposure, &[0.3], copy);
             let Pictures { in_memory, on_device } = deblurrer.collect_pictures().unwrap();
-            assert_eq!(in_memory.len(), usize::from(copy), "a copy that nobody asked for");
+            assert_eq!(in_memory.len(), usize::from(copy), "a copy that was not requested");
             let on_device = on_device.unwrap().read().unwrap();
             // As another engine, and the same engine without a shared device, restore it.
             deblurrer.submit(exposure.clone(), &[0.3], Rounding::Nearest).unwrap();

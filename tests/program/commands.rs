@@ -26,7 +26,7 @@ pub fn program(folder: &Path) -> Command {
         .env("XDG_CONFIG_HOME", folder.join("home/config"))
         .env("GEM_LIVE_LIBCAER", "/nonexistent/libcaer.so")
         .env("CUDA_VISIBLE_DEVICES", "")
-        // Without it Mesa's Vulkan driver prints a line of its own.
+        // Without it Mesa's Vulkan driver prints a line.
         .env("XDG_RUNTIME_DIR", folder)
         // As if not started by cargo.
         .env_remove("CARGO")

@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Runs the program with a home folder of its own.
+/// Runs the program with a separate home folder.
 fn gem_live(home: &Path, arguments: &[&str], filter: Option<&str>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gem-live"));
     command.args(arguments).current_dir(home).env("HOME", home).env_remove("GEM_LIVE_LOG");

@@ -49,7 +49,7 @@ impl Device for Large {
 #[test]
 fn selected_device_is_opened_and_queues_are_bounded_in_bytes() {
     let wanted = DeviceSelector::new(Some("7".into()));
-    let (frames, events) = split_wanted(Arc::new(Large), wanted, &[]);
+    let (frames, events) = split_selected(Arc::new(Large), wanted, &[]);
     let drops = Drops::default();
     // Each of the two cameras has its own serial number, which no device has.
     let own_serial = DeviceSelector::new(Some("7-frames".into()));

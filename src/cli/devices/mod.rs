@@ -83,7 +83,7 @@ fn computer() -> String {
     ffmpeg.arg("-version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let ffmpeg = match ffmpeg.status() {
         Ok(status) if status.success() => "ffmpeg: installed",
-        _ => "missing: ffmpeg, which `gem-live synth` reads videos with: install ffmpeg",
+        _ => "missing: ffmpeg, with which `gem-live synth` reads videos: install it",
     };
     let window = match cfg!(feature = "app") {
         true => "window: built in",

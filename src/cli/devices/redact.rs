@@ -1,4 +1,4 @@
-//! Removes names of files and folders from text that is sent to somebody else.
+//! Removes names of files and folders from text that is sent to others.
 
 use crate::cli::logging::ARGUMENTS;
 
@@ -94,7 +94,7 @@ pub(super) fn redact_arguments(text: &str, header: &str) -> String {
     out
 }
 
-/// Whether a value of an option is no name: a number, a size, an engine or a source.
+/// Whether a value of an option is not a name: a number, a size, an engine or a source.
 fn is_public(value: &str) -> bool {
     let kind = value.split(':').next().unwrap_or_default();
     value.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | 'x' | '@'))

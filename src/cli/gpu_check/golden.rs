@@ -98,9 +98,9 @@ impl Pass {
         let (data, height, width) = (&self.blur.0, self.blur.1, self.blur.2);
         let image = Image { data, height, width };
         let (data, height, width) = (&self.event.0, self.event.1, self.event.2);
-        let voxels = [EventTensor { data, height, width }];
-        let exact = single.restore(&image, &voxels)?.remove(0).latent;
-        let fast = half.restore(&image, &voxels)?.remove(0).latent;
+        let event_tensors = [EventTensor { data, height, width }];
+        let exact = single.restore(&image, &event_tensors)?.remove(0).latent;
+        let fast = half.restore(&image, &event_tensors)?.remove(0).latent;
         if exact.len() != self.latent.0.len() {
             return Err("the golden latent image and its blurry image differ in size".into());
         }

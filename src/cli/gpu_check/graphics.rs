@@ -1,4 +1,4 @@
-//! The engine of wgpu, which a card offers through Vulkan beside CUDA.
+//! The wgpu engine, which a card offers through Vulkan beside CUDA.
 
 use super::host_to_host::{HostToHost, Timing};
 use super::report::Steps;

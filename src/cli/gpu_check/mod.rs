@@ -70,7 +70,7 @@ pub(crate) struct GpuCheck {
     /// Restore one exposure and measure nothing: for profilers such as ncu.
     #[arg(long)]
     once: bool,
-    /// Check and measure the engine of wgpu instead, on every graphics device; it needs no CUDA.
+    /// Check and measure the wgpu engine instead, on every graphics device; it needs no CUDA.
     /// Devices that cannot be measured are named with the reason. Exit status 4 if none can be.
     #[arg(long, conflicts_with_all = ["small", "plan_only", "once", "gpu"])]
     wgpu: bool,
@@ -141,7 +141,7 @@ impl GpuCheck {
         Steps::new(self.json.clone(), head, Duration::from_secs(self.step_limit.max(1)))
     }
 
-    /// Checks and measures the engine of wgpu.
+    /// Checks and measures the wgpu engine.
     fn run_wgpu(&self) -> Result<ExitCode, Failure> {
         let (weights, source) = self.weights()?;
         let steps = self.steps(json!({

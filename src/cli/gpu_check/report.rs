@@ -15,7 +15,7 @@ pub(super) struct Report {
     head: Value,
     golden: Vec<Value>,
     sizes: Vec<Value>,
-    /// Rows of the engine of wgpu.
+    /// Rows of the wgpu engine.
     graphics: Vec<Value>,
     not_run: Vec<String>,
     /// Devices that are not measured, with the reason.
@@ -116,7 +116,7 @@ impl Steps {
         report.save()
     }
 
-    /// Adds a row of the engine of wgpu.
+    /// Adds a row of the wgpu engine.
     #[cfg(feature = "wgpu")]
     pub(super) fn add_graphics(&self, row: Value) -> Result<(), Failure> {
         let mut report = self.report();
@@ -124,7 +124,7 @@ impl Steps {
         report.save()
     }
 
-    /// Reports something that could not be checked here, which is no failure.
+    /// Reports something that could not be checked here, which is not a failure.
     pub(super) fn not_run(&self, what: &str, why: &str) -> Result<(), Failure> {
         let mut report = self.report();
         eprintln!("NOT RUN: {what}: {why}");

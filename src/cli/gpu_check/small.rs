@@ -20,7 +20,7 @@ const SEEDS: u64 = 4;
 pub(super) const SINGLE_DB: f64 = 90.0;
 pub(super) const HALF_DB: f64 = 45.0;
 
-/// Runs every kernel, at sizes that are no multiples of a tile, for both kinds of weights, in both
+/// Runs every kernel, at sizes that are not multiples of a tile, for both kinds of weights, in both
 /// precisions, with several instants, with event tensors, and with two exposures in flight. Results
 /// must be finite, and those from events, which are mirrored at the sensor's edge, must match the
 /// CPU's.

@@ -2,7 +2,8 @@
 //! pixels at a time, so that neither offsets nor columns reach main memory.
 
 use super::Isa;
-use super::kernel::{Packed, Post, Rows, Task, matmul};
+use super::isa::Task;
+use super::kernel::{Packed, Post, Rows, matmul};
 use super::layers::Conv;
 use super::map::Map;
 use super::simd::Simd;

@@ -5,7 +5,8 @@
 //! and the corner weights sum to one, so it is applied once, after the blend.
 
 use super::Isa;
-use super::kernel::{Packed, Post, Rows, Task, matmul};
+use super::isa::Task;
+use super::kernel::{Packed, Post, Rows, matmul};
 use super::map::Map;
 use super::simd::Simd;
 use crate::network::Weights;

@@ -4,6 +4,7 @@
 
 mod deform;
 pub(crate) mod fusion;
+pub(crate) mod isa;
 pub(crate) mod kernel;
 mod layers;
 mod map;
@@ -12,7 +13,7 @@ mod parts;
 mod prior;
 pub(crate) mod simd;
 
-pub use kernel::Isa;
+pub use isa::Isa;
 pub use parts::Parts;
 
 use super::{
@@ -31,7 +32,7 @@ pub struct CpuEngine {
     pool: rayon::ThreadPool,
     parts: Parts,
     buffers: Buffers,
-    voxels: EventMap,
+    event_map: EventMap,
     restored: Restored,
     pixels: Vec<u8>,
     /// Sizes of the last image and event tensor, and how often in a row they were the same.
@@ -74,7 +75,7 @@ impl CpuEngine {
             pool,
             parts: Parts::default(),
             buffers: Buffers::default(),
-            voxels: EventMap::default(),
+            event_map: EventMap::default(),
             restored: Restored::default(),
             pixels: Vec::new(),
             shape: [0; 4],
@@ -142,10 +143,11 @@ impl CpuEngine {
         blur.check()?;
         let image = self.encode(blur, events.padded);
         let Size { width, height } = events.padded;
-        let mut map = std::mem::take(&mut self.voxels);
+        let mut map = std::mem::take(&mut self.event_map);
         // One event tensor at a time: they are the largest tensors at high event resolution.
         let all = events.targets.iter().enumerate().try_for_each(|(i, target)| {
-            let counts = EventTensor { data: events.voxels_in(*target, &mut map)?, height, width };
+            let counts =
+                EventTensor { data: events.counts_into(*target, &mut map)?, height, width };
             counts.check(EventInput::Counts)?;
             let target = match self.network.event_input {
                 EventInput::Counts => Target::Tensor(counts),
@@ -154,7 +156,7 @@ impl CpuEngine {
             done(i, self.instant(blur, &image, &target));
             Ok(())
         });
-        self.voxels = map;
+        self.event_map = map;
         all
     }
 }

@@ -2,7 +2,7 @@
 
 use super::deform::DeformConv;
 use super::fusion::Fusion;
-use super::kernel::{Isa, Task};
+use super::isa::{Isa, Task};
 use super::layers::{Activation, Conv, average_pool, upsample};
 use super::map::{Buffers, Map};
 use super::parts::{Parts, timed};

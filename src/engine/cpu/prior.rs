@@ -2,7 +2,7 @@
 //! rearranged for the first convolution.
 
 use super::Isa;
-use super::kernel::Task;
+use super::isa::Task;
 use super::map::{Buffers, Map};
 use super::simd::Simd;
 use crate::event::{

@@ -124,7 +124,7 @@ impl Device {
         }
         let open = || {
             let context = CudaContext::new(info.ordinal)?;
-            // SAFETY: this engine orders its streams by events of its own.
+            // SAFETY: this engine orders its streams by its own events.
             unsafe { context.disable_event_tracking() };
             let version = driver_version().unwrap_or(0);
             let module = modules::load(&context, info.capability, &info.name, version)?;

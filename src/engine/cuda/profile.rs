@@ -11,7 +11,7 @@ use crate::image::{Rounding, Size};
 use crate::time::TimeRange;
 use cudarc::driver::{CudaStream, DriverError};
 
-/// One kernel's time, by itself.
+/// One kernel's time, measured alone.
 #[derive(Clone, Debug)]
 pub struct KernelTime {
     /// The kernel.

@@ -85,9 +85,9 @@ impl Session {
         let area = shape.image.area();
         let maps = if shape.from_events { 0 } else { shape.padded.area() };
         let events = if shape.from_events { FIRST_EVENTS } else { 0 };
-        let voxels = layers.input.channels() * maps;
+        let event_values = layers.input.channels() * maps;
         let lane = || Lane::new(device, area, events);
-        let slot = || Slot::new(device, area, voxels);
+        let slot = || Slot::new(device, area, event_values);
         let (lanes, slots) = ([lane()?, lane()?], [slot()?, slot()?]);
         let memory = LateMemory {
             events: [device.allocate(8 * events)?, device.allocate(8 * events)?],
@@ -196,9 +196,9 @@ impl Session {
         slot: usize,
         map: &[f32],
     ) -> Result<(), DriverError> {
-        let at = self.slots[slot].voxels.as_mut_slice()?;
+        let at = self.slots[slot].event_tensor.as_mut_slice()?;
         at.copy_from_slice(map);
-        let to = self.plan.slots[slot].voxels;
+        let to = self.plan.slots[slot].event_tensor;
         // SAFETY: the plan owns as much memory as `at` holds; the staging is written again only
         // after this slot's result has arrived.
         unsafe { result::memcpy_htod_async(to, at, device.events.cu_stream()) }?;

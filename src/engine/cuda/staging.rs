@@ -89,7 +89,7 @@ impl Lane {
 /// Staging memory of one target.
 pub(super) struct Slot {
     pub(super) header: PinnedHostSlice<u64>,
-    pub(super) voxels: PinnedHostSlice<f32>,
+    pub(super) event_tensor: PinnedHostSlice<f32>,
     /// Made when first needed: the window needs pixels alone.
     pub(super) numbers: Option<PinnedHostSlice<f32>>,
     pub(super) pixels: PinnedHostSlice<u8>,
@@ -105,12 +105,16 @@ pub(super) struct Slot {
 const NOT_THERE: DriverError = DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND);
 
 impl Slot {
-    /// For images of `area` pixels, and event tensors of `voxels` numbers.
-    pub(super) fn new(device: &Device, area: usize, voxels: usize) -> Result<Self, DriverError> {
+    /// For images of `area` pixels, and event tensors of `event_values` numbers.
+    pub(super) fn new(
+        device: &Device,
+        area: usize,
+        event_values: usize,
+    ) -> Result<Self, DriverError> {
         let event = || device.context().new_event(None);
         Ok(Self {
             header: device.pinned(size_of::<EgerHeader>() / 8)?,
-            voxels: device.pinned(voxels)?,
+            event_tensor: device.pinned(event_values)?,
             numbers: None,
             pixels: device.pinned(3 * area)?,
             encoded: event()?,

@@ -58,7 +58,7 @@ impl Work {
         if let Err(why) = &work.graph {
             device.without_graphs(why);
         }
-        // What a refused capture left behind is no failure of the work.
+        // What a refused capture left behind is not a failure of the work.
         let _ = device.context().check_err();
         Ok(work)
     }

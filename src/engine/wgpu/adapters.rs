@@ -5,7 +5,7 @@ use wgpu::{Adapter, Backend, Backends, CooperativeScalarType, DeviceType, Featur
 /// What a device is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeviceKind {
-    /// A graphics card with memory of its own.
+    /// A graphics card with separate memory.
     Discrete,
     /// A graphics unit that shares the processor's memory.
     Integrated,

@@ -28,7 +28,7 @@ pub(super) struct Device {
 }
 
 impl Device {
-    /// A device of its own; with `matrices` if the adapter has them, which are experimental.
+    /// A separate device; with `matrices` if the adapter has them, which are experimental.
     pub(super) fn open(
         info: &AdapterInfo,
         precision: Precision,

@@ -78,7 +78,7 @@ impl Layers {
             let outputs = if name == "dec.conv" { 1 } else { cout.div_ceil(16) * 4 };
             let [w, b] = ["weight", "bias"].map(|what| weights.get(&format!("{name}.{what}")));
             let (kernel, shape) = (k as u32, [cout, cin, k * k]);
-            // The deformable convolutions and the last one have shaders of their own.
+            // The deformable convolutions and the last one have their own shaders.
             let tiled = order == Order::InputFirst && name != "dec.conv";
             let tile = device.offered.filter(|_| tiled).map(|m| m.tile as usize);
             let tiles = tile.map(|tile| tiles(w, shape, 4 * outputs, tile)).unwrap_or_default();

@@ -170,14 +170,12 @@ impl WgpuEngine {
         self.device.matrices
     }
 
-    /// Device memory in bytes that the last restoration's plan and its pictures hold, weights not
-    /// counted.
+    /// Device memory of the last restoration's plan and pictures in bytes, without the weights.
     pub fn plan_bytes(&self) -> u64 {
         self.session.as_ref().map_or(0, |s| s.plan.bytes + s.pictures.bytes())
     }
 
-    /// A function that ends the device, as a driver's reset does: everything fails after it. For
-    /// tests.
+    /// For tests: a function that destroys the device, as a driver's reset does.
     pub fn device_loss(&self) -> impl Fn() + Send + 'static {
         let device = self.device.device.clone();
         move || device.destroy()

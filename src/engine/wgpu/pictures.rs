@@ -137,7 +137,7 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// A picture that nobody uses; `None` if there are enough of them already, or the size is beyond
+    /// A picture that is not in use; `None` if there are enough of them already, or the size is beyond
     /// what a texture can have.
     pub(super) fn free(
         &mut self,

@@ -39,7 +39,7 @@ impl WgpuEngine {
     }
 }
 
-/// What becomes of an exposure's results.
+/// What happens to an exposure's results.
 struct Output {
     form: OutputFormat,
     rounding: Rounding,

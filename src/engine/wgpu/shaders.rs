@@ -15,9 +15,9 @@ pub(super) enum Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum HeadOutput {
     /// The sharp image and the ratio, in single precision.
-    Numbers,
+    F32,
     /// Planes of eight bits.
-    Pixels,
+    U8,
     /// A texture of eight bits; if `gray`, all colours are their mean.
     Picture { gray: bool },
 }
@@ -119,7 +119,8 @@ impl KernelName {
         }
     }
 
-    /// What shaders have in front of them that add up four pixels and eight outputs per thread.
+    /// Source text for shaders that compute four pixels and eight outputs per thread: it precedes
+    /// their own.
     fn sums(self) -> &'static str {
         match self {
             Self::Conv { matrices: None, .. } | Self::Deform { .. } | Self::Fuse { .. } => {
@@ -162,7 +163,7 @@ impl KernelName {
             | Self::AppendPrior { vectors } => format!("const VECTORS: u32 = {vectors}u;\n"),
             Self::Head(HeadOutput::Picture { gray }) => format!("const GRAY: bool = {gray};\n"),
             Self::Head(output) => {
-                format!("const PIXELS: bool = {};\n", output == HeadOutput::Pixels)
+                format!("const PIXELS: bool = {};\n", output == HeadOutput::U8)
             }
             Self::Planes | Self::Count => String::new(),
         }

@@ -11,7 +11,7 @@ use std::io::{ErrorKind, Read};
 pub(super) enum HeaderError {
     /// It cannot be read, or ends early.
     Io(std::io::Error),
-    /// It is no header.
+    /// It is not a header.
     Invalid(&'static str),
     /// An unknown compression method.
     Compression(i32),

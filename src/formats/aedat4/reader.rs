@@ -70,7 +70,7 @@ pub struct Reader {
     /// Offset of the next packet.
     pub(super) at: u64,
     pub(super) streams: Vec<StreamInfo>,
-    /// The event sensor's size, if the header is no valid XML but states one.
+    /// The event sensor's size, if the header is not valid XML but states one.
     size_in_text: Option<Size>,
     unpacked: u64,
     may_unpack: u64,

@@ -50,7 +50,7 @@ pub enum FilmError {
         /// Size of this frame.
         found: Size,
     },
-    /// The rate is no usable number.
+    /// The rate is not a usable number.
     #[error("{0} frames per second: expected a rate from 0.1 to 1000")]
     Rate(f64),
     /// A frame could not be written.

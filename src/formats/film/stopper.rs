@@ -81,7 +81,7 @@ impl FilmStopper {
 
 fn kill(shared: &mut Shared) {
     if let Some(child) = &mut shared.child {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = child.kill();
     }
 }

@@ -17,7 +17,7 @@ pub struct Film {
     rate_hz: f64,
     open: Option<Open>,
     frames: u64,
-    /// A frame could not be written: what is in the file is no whole film.
+    /// A frame could not be written: what is in the file is not a whole film.
     failed: bool,
     stopper: FilmStopper,
 }

@@ -1,4 +1,4 @@
-//! Why bytes are no array.
+//! Why bytes are not an array.
 
 /// Why bytes cannot be read as an array.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

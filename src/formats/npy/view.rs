@@ -63,7 +63,7 @@ impl<'a> View<'a> {
     }
 
     /// The elements of a matrix whose place along `axis` (0 or 1) is `index`; `None` if there are
-    /// none, or this is no matrix.
+    /// none, or this is not a matrix.
     pub fn line(&self, axis: usize, index: usize) -> Option<View<'_>> {
         let [rows, columns] = *self.shape.as_slice() else { return None };
         let steps = if self.fortran { [1, rows] } else { [columns, 1] };

@@ -5,7 +5,7 @@ use crate::camera::{self, Value};
 use crate::live::fact::Fact;
 use crate::live::rig_camera::RigCamera;
 use crate::live::{
-    Control, ExposureSource, Next, Shape, SourceError, SourceReport, Transport, facts,
+    Control, ExposureSource, Next, Shape, SourceError, SourceReport, Transport, rig_facts,
 };
 use crate::sequence::replay::PlayState;
 use crossbeam_channel::RecvTimeoutError;
@@ -92,7 +92,7 @@ impl ExposureSource for RigSource {
             return;
         }
         // Live cameras ignore these requests, because their time cannot be stopped.
-        for camera in self.cameras.iter().filter(|s| s.is_recording()) {
+        for camera in self.cameras.iter().filter(|s| s.is_playback()) {
             let commands = camera.commands();
             match control {
                 Control::Pause(on) => commands.set("paused", Value::Bool(on)),
@@ -127,7 +127,7 @@ impl ExposureSource for RigSource {
     }
 
     fn facts(&self) -> Vec<Fact> {
-        let mut facts = facts::of_rig(&self.rig.state());
+        let mut facts = rig_facts::of_rig(&self.rig.state());
         // Small timer delays are not worth a message.
         if let Some(simulation_rate) = self.simulation_rate().filter(|p| p.real_time < 0.97) {
             facts.push(Fact::SlowSimulation { real_time: simulation_rate.real_time });
@@ -135,7 +135,9 @@ impl ExposureSource for RigSource {
         if self.cameras.len() > 1 {
             facts.push(Fact::Alignment(self.handle.alignment().status()));
         }
-        facts.extend(self.cameras.iter().filter_map(RigCamera::playing).flat_map(facts::of_play));
+        facts.extend(
+            self.cameras.iter().filter_map(RigCamera::playing).flat_map(rig_facts::of_play),
+        );
         facts.extend(self.filters.facts());
         facts
     }

@@ -32,8 +32,8 @@ pub enum ServeError {
     },
     /// The host is not an address of this computer.
     #[error(
-        "{host} is no address of this computer: use 127.0.0.1 for this computer alone, or 0.0.0.0 \
-         for all networks"
+        "{host} is not an address of this computer: use 127.0.0.1 for this computer alone, or \
+         0.0.0.0 for all networks"
     )]
     NoAddress {
         /// The address.

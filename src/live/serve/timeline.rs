@@ -42,7 +42,7 @@ mod tests {
             |start: i64| timeline.offset_us(TimeRange::new(start as f64, (start + 10_000) as f64));
         assert_eq!(offset_us(5_000_000), 0);
         assert_eq!(offset_us(5_200_000), 0);
-        // Exposures that overlap by a little are no reset.
+        // Exposures that overlap by a little are not a reset.
         assert_eq!(offset_us(5_205_000), 0);
         assert_eq!(offset_us(0), 5_216_000);
         assert_eq!(offset_us(40_000), 5_216_000);

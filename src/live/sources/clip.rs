@@ -1,4 +1,4 @@
-//! The clip in the program. It is no camera: `open_source` plays it without a rig.
+//! The clip in the program. It is not a camera: `open_source` plays it without a rig.
 
 use super::super::source_kind::{OpenError, SourceKind, no_argument};
 

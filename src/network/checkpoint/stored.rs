@@ -14,7 +14,7 @@ pub(super) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// `None` if it is no tensor.
+    /// `None` if it is not a tensor.
     pub(super) fn of(pickle: &Pickle<'a>, id: Id, depth: usize) -> Option<Self> {
         let (_, name, args, _) = pickle.call(id)?;
         match name {

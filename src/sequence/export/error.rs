@@ -35,7 +35,7 @@ pub enum ExportError {
     /// A fraction outside 0 to 1.
     #[error("the fraction {0} is invalid: use a number from 0 to 1")]
     Fraction(f64),
-    /// The path of the dataset is no text, which its YAML files need.
+    /// The path of the dataset is not text, which its YAML files need.
     #[error(
         "{}: the path is not valid UTF-8, which YAML files cannot contain: choose another folder",
         .0.display()

@@ -8,7 +8,7 @@ const TOO_LARGE: f64 = 255.5;
 /// Resampling exceeds a range from 0 to 1 by less.
 const BEYOND_FRACTIONS: f64 = 2.0;
 
-/// The range of a file's samples. It is decided once, as a dark picture alone does not tell.
+/// The range of a file's samples. It is decided once, because a dark picture alone does not show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Samples {
     /// From 0 to 255.
@@ -20,7 +20,7 @@ pub(super) enum Samples {
 impl Samples {
     /// Decided from several pictures; one sample far above 1 is enough.
     pub(super) fn of(first: &Values, mut others: impl Iterator<Item = Values>) -> Self {
-        // Whether some samples are no whole numbers; `None` if one is far beyond 1.
+        // Whether some samples are not whole numbers; `None` if one is far beyond 1.
         let fractions = |values: &Values| {
             let beyond = values.data.iter().any(|v| *v > BEYOND_FRACTIONS);
             (!beyond).then(|| values.data.iter().any(|v| v.fract().abs() > 0.0))
@@ -78,7 +78,7 @@ pub(super) fn picture(values: &Values, samples: Samples, bgr: bool) -> Result<Im
         [h, w] => planar(1, *w, *h, &|_, i| i),
         [h, w, c @ (1 | 3)] => planar(*c, *w, *h, &|channel, i| i * c + channel),
         [c @ (1 | 3), h, w] => planar(*c, *w, *h, &|channel, i| channel * h * w + i),
-        other => Err(format!("of shape {other:?}, which is no picture")),
+        other => Err(format!("of shape {other:?}, which is not a picture")),
     }
 }
 

@@ -42,7 +42,7 @@ impl EventStore {
         Self { events, outside, disordered, longest_fall_us, unreadable }
     }
 
-    /// Adds events that were read but are no events to the counts.
+    /// Adds events that were read but are not events to the counts.
     pub(super) fn unreadable(mut self, count: usize) -> Self {
         self.unreadable = self.unreadable.saturating_add(count);
         self

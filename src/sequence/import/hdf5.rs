@@ -95,7 +95,7 @@ fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
 
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
-        // The library opens it by its path, also what is no file.
+        // The library opens it by its path, also what is not a file.
         let io = |cause| ImportError::io(path, cause);
         let length = input::open(path).and_then(|file| file.metadata()).map_err(io)?.len();
         let head = input::head(path, 64).map_err(io)?;

@@ -1,6 +1,6 @@
 //! Recordings of other programs and datasets: read as frames and events, and made MS-RBD pairs.
 //!
-//! [`find_foreign`] tells what a path holds, [`ForeignSource::open`] reads it as a
+//! [`find_foreign`] determines what a path holds, [`ForeignSource::open`] reads it as a
 //! [`ForeignRecording`], [`pair`](fn@pair) makes one pair. What a format leaves open, above all the
 //! exposure time, is stated in [`ImportOptions`]; it is never assumed without a remark.
 

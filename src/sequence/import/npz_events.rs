@@ -69,8 +69,8 @@ impl NpzEvents {
     }
 
     /// Appends the events. Coordinates are divided by `per_pixel` and rounded to the nearest pixel.
-    /// Returns the number of those that are no events: coordinates that are negative or not numbers, and
-    /// polarities that are none.
+    /// Returns the number of those that are not events: with coordinates that are negative or not
+    /// numbers, or with invalid polarities.
     pub(crate) fn append(
         &self,
         per_pixel: f64,

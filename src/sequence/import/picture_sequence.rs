@@ -185,7 +185,7 @@ fn name_of(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The sensor as stated, as the file says, or as large as the pictures.
+/// The sensor as the user gives it, as the file states it, or as large as the pictures.
 pub(super) fn sensor_of(
     path: &Path,
     picture: Size,

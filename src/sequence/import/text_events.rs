@@ -13,7 +13,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub(super) struct TextEvents {
     pub(super) events: Vec<Event>,
-    /// Lines that are no event.
+    /// Lines that are not events.
     pub(super) unreadable: usize,
     /// Size of the sensor, if the first line has it.
     pub(super) sensor: Option<Size>,
@@ -74,7 +74,7 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
         (0, _) => Some(format!("no events in its {lines} lines: {expected}")),
         // Damaged lines are left out, but not a polarity that is misunderstood.
         _ if unsigned > MAX_UNSIGNED && unsigned > lines / 4 => {
-            Some(format!("{unsigned} of its {lines} lines are no events: {expected}"))
+            Some(format!("{unsigned} of its {lines} lines are not events: {expected}"))
         }
         _ => None,
     };
@@ -147,7 +147,7 @@ fn without_unit(name: &str) -> &str {
     name.get(..end.unwrap_or(name.len())).unwrap_or(name).trim_end_matches([' ', '_', '[', '('])
 }
 
-/// Tells four columns apart: the polarity has two values, the time never decreases and spans the
+/// Distinguishes four columns: the polarity has two values, the time never decreases and spans the
 /// most, and of the other two x comes first.
 fn guess(sample: &[Vec<String>]) -> Option<[usize; 4]> {
     let numbers = |row: &Vec<String>| {
@@ -240,8 +240,8 @@ mod tests {
         // Polarities 1 and 2: half of the events would be lost.
         let lines: String = (0..400).map(|i| format!("{i},2,3,{}\n", 1 + i % 2)).collect();
         let error = parse(&format!("t,x,y,p\n{lines}"), &plain).unwrap_err();
-        assert!(error.contains("200 of its 400 lines are no events"), "{error}");
-        // Places beyond the sensor, however many, are no misunderstanding.
+        assert!(error.contains("200 of its 400 lines are not events"), "{error}");
+        // Places beyond the sensor, however many, are not a misunderstanding.
         let lines: String =
             (0..400).map(|i| format!("{i},{},3,{}\n", i % 2 - 1, i % 3 / 2)).collect();
         let read = parse(&format!("t,x,y,p\n{lines}"), &plain).unwrap();

@@ -58,7 +58,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
     PictureSequence::new(parts, options)
 }
 
-/// All events of a folder, the number of those that are no events, and a remark if coordinates are
+/// All events of a folder, the number of those that are not events, and a remark if coordinates are
 /// in 32nds of a pixel.
 ///
 /// # Errors

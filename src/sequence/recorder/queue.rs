@@ -110,8 +110,8 @@ impl Shared {
         self.lock().lost += frames;
     }
 
-    /// Counts an exposure for which the queue has no room. It is no loss yet if the recording may be
-    /// complete without it.
+    /// Counts an exposure for which the queue has no room. It is not a loss yet if the recording may
+    /// be complete without it.
     pub(super) fn reject(&self) {
         let admitted = self.admitted.load(Ordering::Acquire);
         if self.wanted.is_none_or(|wanted| admitted < wanted) {

@@ -238,7 +238,7 @@ impl Device for Player {
             if self.over {
                 let send_ahead = self.send_ahead;
                 self.seek(0)?;
-                // A restart of the loop is no seek: it is played at the normal speed.
+                // A restart of the loop is not a seek: it is played at the normal speed.
                 self.send_ahead = if self.paused { send_ahead } else { SendAhead::None };
                 self.frame = None;
             }

@@ -4,7 +4,8 @@
 use super::map::Map;
 use super::weight_grad::{Operand, Pixels, outer};
 use crate::engine::cpu::Isa;
-use crate::engine::cpu::kernel::{Packed, Post, Rows, Task, matmul};
+use crate::engine::cpu::isa::Task;
+use crate::engine::cpu::kernel::{Packed, Post, Rows, matmul};
 use crate::engine::cpu::simd::Simd;
 use crate::train::layout::{Gradient, Slot};
 

@@ -51,7 +51,7 @@ pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, T
     let state = if path.exists() {
         let state = State::read(&path, EventInput::Counts)?;
         if let Some(name) = state.position.best_file.as_ref().filter(|n| !is_checkpoint_name(n)) {
-            let why = format!("it names {name:?} as its best checkpoint, which is no such file");
+            let why = format!("its best checkpoint, {name:?}, is not a checkpoint file name");
             return Err(TrainError::state(&path, why));
         }
         if state.position.plan != plan {

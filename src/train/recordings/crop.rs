@@ -56,8 +56,8 @@ impl Crop {
     /// Checks that the network can process the crop.
     ///
     /// # Errors
-    /// An image side is no multiple of 16, an event map is smaller than 16, or the crop is larger than
-    /// any image.
+    /// An image side is not a multiple of 16, an event map is smaller than 16, or the crop is larger
+    /// than any image.
     pub fn check(self) -> Result<(), TrainError> {
         let (h, w) = self.image();
         check_image(Size::new(w, h)).map_err(|e| TrainError::Data(format!("crops of {e}")))?;
@@ -87,7 +87,7 @@ impl Crop {
     }
 
     /// The largest crop of a recording whose image sides are at most `side`, or those of 16 event
-    /// pixels if that is more. `None` if the image size is no whole multiple of the event map's, or
+    /// pixels if that is more. `None` if the image size is not a whole multiple of the event map's, or
     /// nothing fits.
     pub fn fitting(pair: &Pair, side: usize) -> Option<Self> {
         let scale = pair.scale_factor.round();

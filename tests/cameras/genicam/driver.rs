@@ -72,7 +72,7 @@ fn check_camera(source: &CameraStream, serial: &str) {
 fn missing_library_is_reported_with_the_packages_to_install() {
     let test = "genicam::driver::missing_library_is_reported_with_the_packages_to_install";
     if std::env::var_os(INSIDE).is_none() {
-        // In a process of its own, because a library stays loaded.
+        // In its own process, because a library stays loaded.
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", test]).env(INSIDE, "1");
         let output = command.env(LIBRARY_VARIABLE, "/nonexistent.so").output().unwrap();

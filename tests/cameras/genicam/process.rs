@@ -1,4 +1,4 @@
-//! Tests in a process of their own, with Aravis's simulated cameras.
+//! Tests in their own process, with Aravis's simulated cameras.
 
 use gem_live::camera::drivers::genicam::{FAKE_VARIABLE, GenIcam};
 use gem_live::camera::{
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub(super) const INSIDE: &str = "GEM_LIVE_TEST_INSIDE";
 
 /// Runs a test, named with its file, again in a new process, with Aravis's simulated camera or in
-/// a network namespace of its own. Returns whether the caller is that new process.
+/// its own network namespace. Returns whether the caller is that new process.
 pub(super) fn inside(test: &str, network: bool) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;

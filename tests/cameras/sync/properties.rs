@@ -162,7 +162,7 @@ proptest! {
         streams in prop::collection::vec(stream(), 2..4),
         early in 0_usize..6,
     ) {
-        // Each stream has a clock of its own. The first frames of a stream may arrive before the
+        // Each stream has its own clock. The first frames of a stream may arrive before the
         // last packets of the previous one.
         let mut all: Vec<(u32, Push)> = Vec::new();
         for (epoch, stream) in streams.into_iter().enumerate() {

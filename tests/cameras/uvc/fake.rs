@@ -45,7 +45,7 @@ impl Fake {
         let settings =
             StreamSettings { retry: Duration::from_millis(20), ..StreamSettings::default() };
         let wanted = DeviceSelector::new(wanted.map(str::to_owned));
-        let opener = Arc::new(Uvc::with(Arc::new(self.clone())));
+        let opener = Arc::new(Uvc::with_webcams(Arc::new(self.clone())));
         CameraStream::start("uvc", opener, wanted, settings, Drops::default()).unwrap()
     }
 
@@ -140,7 +140,7 @@ impl Webcam for Open {
 
 impl Bench for Fake {
     fn driver(&self) -> Arc<dyn Driver> {
-        Arc::new(Uvc::with(Arc::new(self.clone())))
+        Arc::new(Uvc::with_webcams(Arc::new(self.clone())))
     }
 
     fn delivers(&self) -> (bool, bool) {

@@ -10,7 +10,7 @@ fn unknown_exposures_must_be_given_and_other_layouts_are_reported() {
     let stamp = |_, [start, _]: [i64; 2]| format!("{:.6}\n", start as f64 / 1e6);
     export(&here.join("raw"), &wanted, "", stamp);
     std::fs::rename(here.join("raw/timestamps.csv"), here.join("raw/timestamps.txt")).unwrap();
-    // Seconds, the polarity first, and the sensor's size above them; two lines are no events.
+    // Seconds, the polarity first, and the sensor's size above them; two lines are not events.
     let lines = event_lines(&events(&wanted), |e| {
         let (p, t) = (if e.polarity { 1 } else { -1 }, e.t_us as f64 / 1e6);
         format!("{p} {t:.6} {} {}\n", e.x, e.y)

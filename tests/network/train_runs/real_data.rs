@@ -98,7 +98,7 @@ fn recordings_are_read_with_the_thresholds_of_their_camera() {
     let found = FileThresholds::new(None).of_files(recordings.files());
     let sources: Vec<ContrastSource> = found.iter().map(|c| c.source).collect();
     assert_eq!(sources[..2], [ContrastSource::Known; 2]);
-    // Random events say nothing about the thresholds.
+    // Random events contain nothing about the thresholds.
     assert_eq!(sources[2], ContrastSource::Default);
     assert_eq!(found[1].thresholds, Thresholds { on: 0.4, off: 0.1 });
     let given = FileThresholds::new(Some(Thresholds::both(0.3))).of_files(recordings.files());

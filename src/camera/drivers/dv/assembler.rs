@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Events that are this much older than those before them come from a clock that was reset; smaller
 /// differences are packets in the wrong order.
 const RESET_US: i64 = 1_000_000;
-/// How long events wait for triggers of the same time, which have a connection of their own.
+/// How long events wait for triggers of the same time, which have their own connection.
 const TRIGGER_DELAY: Duration = Duration::from_millis(20);
 /// After a frame has arrived, events of its exposure can still be on their way for this long: DV
 /// sends events every ten milliseconds. If none come, nothing moved.

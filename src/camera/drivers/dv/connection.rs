@@ -99,7 +99,7 @@ impl Read for Socket {
 
 /// Why a connection cannot be used.
 pub(super) enum ConnectError {
-    /// Nobody offers a stream there: to be tried again.
+    /// No program offers a stream there: to be tried again.
     Absent(String),
     /// What is offered there is no DV stream.
     Protocol(String),
@@ -137,7 +137,7 @@ impl Connection {
         let mut packets = LivePackets::start(reading).map_err(|e| match e {
             LiveReadError::Io(e) => absent(&e),
             LiveReadError::Protocol(why) => ConnectError::Protocol(format!(
-                "what is offered at {address} is no DV stream: {why}"
+                "what is offered at {address} is not a DV stream: {why}"
             )),
         })?;
         // From here on a camera may be silent for as long as nothing moves.

@@ -41,7 +41,7 @@ impl Dv {
     /// From `HOST:PORT[,FRAMES_PORT[,TRIGGERS_PORT]]`, or paths of UNIX sockets in place of ports.
     ///
     /// # Errors
-    /// The text is neither; the message says what is expected.
+    /// The text is neither; the message states what is expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let expected = || {
             format!(

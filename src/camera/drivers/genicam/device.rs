@@ -113,7 +113,7 @@ impl Device {
         Ok(unsafe { self.0.aravis.texts(values, count) })
     }
 
-    /// Sets `lost` when the connection is lost. The library calls back from a thread of its own.
+    /// Sets `lost` when the connection is lost. The library calls back from its own thread.
     pub(super) fn on_control_lost(&self, lost: Arc<AtomicBool>) {
         unsafe extern "C" fn set(_device: *mut c_void, lost: *mut c_void) {
             // SAFETY: the data that the handler was connected with, which `release` frees later.

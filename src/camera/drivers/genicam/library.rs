@@ -231,7 +231,7 @@ impl Aravis {
         if error.is_null() {
             return Ok(result);
         }
-        // SAFETY: a call that sets the error hands over a valid one.
+        // SAFETY: a call that sets the error returns a valid one.
         let message = unsafe { text((*error).message) }.unwrap_or_else(|| "unknown error".into());
         // SAFETY: the error is ours, and not used again.
         unsafe { (self.functions.g_error_free)(error) };
@@ -241,7 +241,7 @@ impl Aravis {
     /// Takes over an array of strings, whose `container` is ours.
     ///
     /// # Safety
-    /// `array` is null, or a result of the library with `count` strings that nobody has freed.
+    /// `array` is null, or a result of the library with `count` strings that were not freed.
     pub(super) unsafe fn texts(&self, array: *mut Text, count: c_uint) -> Vec<String> {
         if array.is_null() {
             return Vec::new();
@@ -259,7 +259,7 @@ impl Aravis {
     /// Takes over an array of numbers.
     ///
     /// # Safety
-    /// `array` is null, or a result of the library with `count` numbers that nobody has freed.
+    /// `array` is null, or a result of the library with `count` numbers that were not freed.
     pub(super) unsafe fn numbers(&self, array: *mut i64, count: c_uint) -> Vec<i64> {
         if array.is_null() {
             return Vec::new();

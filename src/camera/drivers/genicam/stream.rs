@@ -48,7 +48,7 @@ impl Stream {
     /// The next buffer, filled or failed; `None` after the timeout.
     pub(super) fn pop(&self, timeout_us: u64) -> Option<Buffer> {
         let pop = self.0.aravis.functions.arv_stream_timeout_pop_buffer;
-        // SAFETY: the stream is a live object, and hands over its count of the buffer.
+        // SAFETY: the stream is a live object, and passes on its reference to the buffer.
         unsafe { Owned::new(self.0.aravis, pop(self.0.raw(), timeout_us)) }.map(Buffer)
     }
 
@@ -62,7 +62,7 @@ impl Stream {
     }
 }
 
-/// A buffer that the stream has handed over: nothing else uses it until it is given back.
+/// A buffer that the stream has released: nothing else uses it until it is returned.
 pub(super) struct Buffer(Owned<ArvBuffer>);
 
 impl Buffer {
@@ -126,7 +126,7 @@ impl Buffer {
             return None;
         }
         // SAFETY: `data` points to `length` bytes, which belong to the buffer and change only
-        // after it was given back to the stream, which consumes it.
+        // after it was returned to the stream, which consumes it.
         Some(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), length) })
     }
 }

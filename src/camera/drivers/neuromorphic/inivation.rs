@@ -11,7 +11,7 @@ use neuromorphic_drivers::{inivation_davis346, inivation_dvxplorer};
 
 /// The word of a clock that was reset.
 const RESET: u16 = 0x0001;
-/// Type of the words that say how often the fifteen bits of the time wrapped.
+/// Type of the words that state how often the fifteen bits of the time wrapped.
 const WRAP: u16 = 0x7;
 /// The word of one wrap.
 const ONE_WRAP: [u8; 2] = 0x7001_u16.to_le_bytes();

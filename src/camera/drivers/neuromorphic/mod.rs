@@ -2,7 +2,7 @@
 //! manufacturer: Prophesee EVK3 HD and EVK4, SilkyEvCam, IDS uEye, DVXplorer; and a DAVIS346 where
 //! libcaer is missing.
 //!
-//! The crate opens cameras and receives their buffers on a thread of its own; here they are decoded
+//! The crate opens cameras and receives their buffers on its own thread; here they are decoded
 //! and checked. What the crate does not offer: drop counters of the cameras, the signal generator and
 //! the external input of iniVation's cameras, filters of colour sensors.
 

@@ -83,7 +83,7 @@ impl Bus for Usb {
         serial: Option<&str>,
         settings: OpenSettings,
     ) -> Result<Option<Box<dyn Port>>, DeviceError> {
-        // Each type has a limiter of its own, with the same fields.
+        // Each type has its own limiter, with the same fields.
         let period = OpenSettings::LIMIT_PERIOD_US;
         let most = settings.max_events_per_period();
         match model {

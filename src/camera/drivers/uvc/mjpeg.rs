@@ -72,7 +72,7 @@ pub(super) fn with_tables(bytes: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Splits an image where its tables belong; `None` if it has tables, or is no image.
+/// Splits an image where its tables belong; `None` if it has tables, or is not an image.
 fn place_of_tables(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut at = START.len();
     if !bytes.starts_with(&START) {

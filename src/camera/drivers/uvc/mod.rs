@@ -46,11 +46,11 @@ impl Uvc {
         let webcams = system::System {};
         #[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "windows")))]
         let webcams = Unsupported {};
-        Self::with(Arc::new(webcams))
+        Self::with_webcams(Arc::new(webcams))
     }
 
     /// Uses other webcams, for tests.
-    pub fn with(webcams: Arc<dyn Webcams>) -> Self {
+    pub fn with_webcams(webcams: Arc<dyn Webcams>) -> Self {
         Self { webcams }
     }
 
@@ -235,7 +235,7 @@ impl Device for Camera {
     fn controls(&self) -> Vec<Control> {
         let mut controls = self.reader.as_ref().map(Reader::controls).unwrap_or_default();
         if !controls.iter().any(|c| c.name == EXPOSURE) {
-            // The camera does not report it, so the user says what it is.
+            // The camera does not report it, so the user states it.
             let range = (1, 1_000_000);
             controls.push(Control::int(EXPOSURE, "Exposure (us)", self.exposure_us, range));
         }

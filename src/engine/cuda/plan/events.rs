@@ -20,7 +20,7 @@ impl Builder<'_> {
         let (input, source) = match (shape.from_events, self.layers.input) {
             (true, EventInput::Counts) => (self.count(shape, slot)?, Source::Counts),
             (true, EventInput::Prior) => (self.prior(shape, slot)?, Source::Plain),
-            (false, _) => (self.voxels(shape.padded, slot.voxels)?, Source::Plain),
+            (false, _) => (self.planes_to_map(shape.padded, slot.event_tensor)?, Source::Plain),
         };
         let stem = self.conv("ev_enc.conv1", 7, input, 16, source, Post::Relu)?;
         self.encoder("ev_enc", stem, |b, level, size| b.event_layer(level, size, shape.image))
@@ -69,7 +69,11 @@ impl Builder<'_> {
         Ok(Map { at: counts, size, channels: CHANNELS, made_by })
     }
 
-    pub(super) fn voxels(&mut self, size: Size, planes: Address) -> Result<Map, DriverError> {
+    pub(super) fn planes_to_map(
+        &mut self,
+        size: Size,
+        planes: Address,
+    ) -> Result<Map, DriverError> {
         let input = self.layers.input;
         let map = self.map(size, map_channels(input))?;
         let a = args::Voxel {

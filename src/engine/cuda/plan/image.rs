@@ -76,7 +76,7 @@ impl Builder<'_> {
         Ok(x)
     }
 
-    /// The last convolution, where it is a launch of its own.
+    /// The last convolution, where it is a separate launch.
     pub(super) fn last_sums(&mut self, x: Map) -> Result<Map, DriverError> {
         self.conv("dec.conv", 3, x, 3, Source::Plain, Post::Linear)
     }

@@ -68,7 +68,7 @@ pub(super) struct LaneMemory {
 pub(super) struct SlotMemory {
     /// What the counting kernels read, or the map `(channels, h, w)` instead of events.
     pub(super) header: Address,
-    pub(super) voxels: Address,
+    pub(super) event_tensor: Address,
     /// Cleared before the events are counted: address and bytes.
     pub(super) counts: (Address, usize),
     /// The latent image in eight bits.
@@ -99,7 +99,7 @@ impl Plan {
             twice(|_| {
                 Ok(SlotMemory {
                     header: b.allocate(size_of::<args::EgerHeader>())?,
-                    voxels: b.allocate(if shape.from_events {
+                    event_tensor: b.allocate(if shape.from_events {
                         0
                     } else {
                         input.channels() * cells * 4

@@ -22,6 +22,8 @@ impl Builder<'_> {
         self.steps.push(step);
     }
 
+    /// The event encoder for one target: from counts of events, or from an event tensor in `input`,
+    /// to one map per level, multiplied by the event part of the fusion's first layer.
     pub(super) fn event_part(
         &mut self,
         shape: Shape,

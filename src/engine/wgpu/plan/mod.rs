@@ -101,7 +101,7 @@ impl Plan {
         let decoded = b.decode(fused);
         let body = take(&mut b.steps);
         let head = b.head_bindings(&decoded, &blurry, &target);
-        let [numbers, pixels] = [(HeadOutput::Numbers, numbers), (HeadOutput::Pixels, pixels)]
+        let [numbers, pixels] = [(HeadOutput::F32, numbers), (HeadOutput::U8, pixels)]
             .map(|(kind, to)| (head.step(b.device, kind, to.as_entire_binding()), to));
         let bytes = b.bytes;
         Self {

@@ -30,7 +30,7 @@ fn kernels() -> Vec<Kernel> {
         all.push(KernelName::Fuse { vectors }.into());
     }
     let pictures = [false, true].map(|gray| HeadOutput::Picture { gray });
-    let outputs = [HeadOutput::Numbers, HeadOutput::Pixels].into_iter().chain(pictures);
+    let outputs = [HeadOutput::F32, HeadOutput::U8].into_iter().chain(pictures);
     all.extend(outputs.map(|output| KernelName::Head(output).into()));
     all.extend([KernelName::Planes, KernelName::Count].map(Kernel::from));
     for vectors in [24, 25] {

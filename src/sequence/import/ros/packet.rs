@@ -192,7 +192,7 @@ mod tests {
         // A vector of columns 16 and 18, then 28 and 35 of the next twelve and eight.
         let vector = decode(&[0x3810, 0x4005, 0x5081]);
         assert_eq!(vector, [on(8199, 16, 5), on(8199, 18, 5), on(8199, 28, 5), on(8199, 35, 5)]);
-        // The highest time, then the wrap; a small step back is no wrap.
+        // The highest time, then the wrap; a small step back is not a wrap.
         decode(&[0x8fff]);
         decode(&[0x8ffe]);
         assert_eq!(decode(&[0x8000, 0x6001, 0x2803]), [on((1 << 24) + 1, 3, 5)]);

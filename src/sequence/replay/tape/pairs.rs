@@ -83,7 +83,9 @@ impl Pairs {
                 Ok(file) => file,
                 Err(FindError::Empty(folder)) => {
                     return Err(match folder_advice(&folder) {
-                        Some(advice) => TapeError::Find(format!("no recording itself: {advice}")),
+                        Some(advice) => {
+                            TapeError::Find(format!("it is not a recording itself: {advice}"))
+                        }
                         None => TapeError::Kind,
                     });
                 }

@@ -3,7 +3,7 @@
 
 use super::corners::CornerPositions;
 use super::parts::{Fused, Fusion};
-use crate::engine::cpu::kernel::Task;
+use crate::engine::cpu::isa::Task;
 use crate::engine::cpu::simd::Simd;
 use crate::train::cpu::weight_grad::{Operand, Pixels, outer};
 

@@ -41,11 +41,11 @@ pub struct V4l2 {
 impl V4l2 {
     /// The system's devices.
     pub fn system() -> Self {
-        Self::with(Box::new(kernel::Kernel {}))
+        Self::with_nodes(Box::new(kernel::Kernel {}))
     }
 
     /// Other devices, for tests.
-    pub fn with(nodes: Box<dyn VideoNodes>) -> Self {
+    pub fn with_nodes(nodes: Box<dyn VideoNodes>) -> Self {
         Self { nodes }
     }
 
@@ -106,7 +106,9 @@ impl Webcams for V4l2 {
         let (format, mode) = modes::select(node.as_ref(), driver_mode)?;
         let stream = Stream::start(node).map_err(|e| match e.kind() {
             io::ErrorKind::ResourceBusy => BUSY.to_owned(),
-            _ => format!("its stream cannot be started ({e}): use a USB port of its own"),
+            _ => format!(
+                "its stream cannot be started ({e}): use a USB port that no other camera shares"
+            ),
         })?;
         let mark = match (stream.has_timestamps(), stream.marks_start()) {
             (false, _) => None,

@@ -28,9 +28,9 @@ pub enum OutputError {
         /// The device.
         path: String,
     },
-    /// A file that is no video device.
+    /// A file that is not a video device.
     #[error(
-        "{path} is no video device: give the one that v4l2loopback has made, such as /dev/video0"
+        "{path} is not a video device: give the one that v4l2loopback has made, such as /dev/video0"
     )]
     NoVideo {
         /// The device.
@@ -112,7 +112,7 @@ impl VideoOutput {
     /// Opens a device of the system.
     ///
     /// # Errors
-    /// It does not exist, may not be opened, or is no output device.
+    /// It does not exist, may not be opened, or is not an output device.
     pub fn open(path: &Path) -> Result<Self, OutputError> {
         let name = path.display().to_string();
         let node = kernel::open_output(path).map_err(|e| explain(&name, e))?;
@@ -122,7 +122,7 @@ impl VideoOutput {
     /// Uses an open device, for tests.
     ///
     /// # Errors
-    /// It is no output device.
+    /// It is not an output device.
     pub fn with(node: Box<dyn OutputNode>, path: String) -> Result<Self, OutputError> {
         let output = Self { node, path, layout: None, image: Vec::new() };
         let mut capability = Capability::zeroed();

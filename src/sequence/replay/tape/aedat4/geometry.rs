@@ -34,7 +34,7 @@ pub(super) enum Unusable {
     #[error("{0} pixels are more than are supported")]
     Large(Size),
     #[error(
-        "{frames} pixels are no whole multiple of the event sensor's {events}, which the header \
+        "{frames} pixels are not a whole multiple of the event sensor's {events}, which the header \
          states: if the events have the pixels of the frames, add ,sensor=WIDTHxHEIGHT"
     )]
     Ratio { frames: Size, events: Size },

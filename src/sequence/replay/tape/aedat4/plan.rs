@@ -68,7 +68,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// From the packets of one camera in the order of the file. `stream_kind` tells the content of
+    /// From the packets of one camera in the order of the file. `stream_kind` returns the content of
     /// a stream, for its damaged packets.
     pub(super) fn new(places: &[PacketPlace], stream_kind: impl Fn(i32) -> PacketKind) -> Self {
         let mut segments = segments(places);
@@ -134,7 +134,7 @@ impl Plan {
         t_us.saturating_add(self.shifts_us.get(segment).copied().unwrap_or(0))
     }
 
-    /// Number of segments. Each has a clock of its own.
+    /// Number of segments. Each has its own clock.
     pub(super) fn segment_count(&self) -> usize {
         self.shifts_us.len()
     }

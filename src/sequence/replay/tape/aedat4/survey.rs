@@ -83,7 +83,7 @@ pub(super) fn first_usable(
     {
         return Ok((*head, placed.region));
     }
-    // The most frequent reason; frames of other sources are no reason.
+    // The most frequent reason; frames of other sources are not a reason.
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for why in looked.heads.iter().filter_map(|head| grids.place(head).err()) {
         if !matches!(why, Unusable::Source(_)) {

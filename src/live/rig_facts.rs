@@ -1,4 +1,4 @@
-//! Collects the facts about a rig and about the recording that it plays.
+//! The status of a rig, and of the recording that it plays, as typed facts.
 
 use super::STAGES;
 use super::fact::Fact;
