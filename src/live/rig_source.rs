@@ -202,7 +202,7 @@ impl RigSource {
             now.checked_sub(age).unwrap_or(now)
         };
         // A recording may have been paused: its timestamps do not map to this computer's clock.
-        let recorded = self.cameras.iter().any(RigCamera::is_recording);
+        let recorded = self.cameras.iter().any(RigCamera::is_playback);
         let map = self.rig.state().arrival.filter(|_| !recorded);
         // Arrivals from before a simulation fell behind do not apply to its present timestamps.
         let lag =

@@ -82,14 +82,24 @@ impl Adam {
             Optimizer::Adam => &[],
             Optimizer::Muon => matrices,
         };
+        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
+        let correction = BETA.map(|b| 1.0 - b.powi(steps));
+        let mut rest = Part {
+            parameters: &mut self.parameters,
+            first: &mut self.first,
+            second: &mut self.second,
+            gradient,
+        };
         let mut start = 0;
         for slot in matrices {
             let Range { start: first, end } = slot.weight_range();
-            self.adam_part(start..first, gradient, shrink, settings);
-            self.muon_part(first..end, gradient, slot.outputs, settings);
-            start = end;
+            let (before, after) = rest.split(first.saturating_sub(start));
+            let (matrix, after) = after.split(end - first);
+            before.adam(shrink, correction, settings);
+            matrix.muon(slot.outputs, settings);
+            (rest, start) = (after, end);
         }
-        self.adam_part(start..self.parameters.len(), gradient, shrink, settings);
+        rest.adam(shrink, correction, settings);
         // The first steps replace the initial value of the average.
         let keeps = settings.ema_decay.min(self.steps as f64 / (self.steps as f64 + 10.0));
         (self.mean.par_iter_mut().with_min_len(1 << 14)).zip(&self.parameters).for_each(
@@ -97,16 +107,38 @@ impl Adam {
         );
         Ok(norm)
     }
+}
 
-    fn adam_part(
-        &mut self,
-        part: Range<usize>,
-        gradient: &[f32],
-        shrink: f64,
-        settings: StepSettings,
-    ) {
-        let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
-        let [c1, c2] = BETA.map(|b| 1.0 - b.powi(steps));
+/// A stretch of the four vectors of a step.
+struct Part<'a> {
+    parameters: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    gradient: &'a [f32],
+}
+
+impl Part<'_> {
+    /// The first `n` values of every vector, and the rest.
+    fn split(self, n: usize) -> (Self, Self) {
+        fn two(values: &mut [f32], n: usize) -> (&mut [f32], &mut [f32]) {
+            values.split_at_mut(n.min(values.len()))
+        }
+        let (parameters, parameters_rest) = two(self.parameters, n);
+        let (first, first_rest) = two(self.first, n);
+        let (second, second_rest) = two(self.second, n);
+        let (gradient, gradient_rest) = self.gradient.split_at(n.min(self.gradient.len()));
+        let rest = Part {
+            parameters: parameters_rest,
+            first: first_rest,
+            second: second_rest,
+            gradient: gradient_rest,
+        };
+        (Part { parameters, first, second, gradient }, rest)
+    }
+
+    /// Adam's step with the gradient times `shrink`.
+    fn adam(self, shrink: f64, correction: [f64; 2], settings: StepSettings) {
+        let [c1, c2] = correction;
         let decay = settings.weight_decay;
         let one = |p: &mut f32, m: &mut f32, v: &mut f32, g: &f32| {
             let g = f64::from(*g) * shrink + decay * f64::from(*p);
@@ -116,31 +148,26 @@ impl Adam {
             *v = second as f32;
             *p -= (settings.rate / c1 * first / ((second / c2).sqrt() + EPSILON)) as f32;
         };
-        (self.parameters[part.clone()].par_iter_mut().with_min_len(1 << 14))
-            .zip(&mut self.first[part.clone()])
-            .zip(&mut self.second[part.clone()])
-            .zip(&gradient[part])
+        (self.parameters.par_iter_mut().with_min_len(1 << 14))
+            .zip(self.first)
+            .zip(self.second)
+            .zip(self.gradient)
             .for_each(|(((p, m), v), g)| one(p, m, v, g));
     }
 
-    /// The gradient is not clipped: the step's length does not depend on it.
-    fn muon_part(
-        &mut self,
-        part: Range<usize>,
-        gradient: &[f32],
-        outputs: usize,
-        settings: StepSettings,
-    ) {
+    /// Muon's step for the weights of a layer. The gradient is not clipped, because the length of the
+    /// step does not depend on it.
+    fn muon(self, outputs: usize, settings: StepSettings) {
         let keeps = muon::MOMENTUM as f32;
         let mix = |m: f32, g: f32| keeps * m + (1.0 - keeps) * g;
-        let momentum = &mut self.first[part.clone()];
-        momentum.iter_mut().zip(&gradient[part.clone()]).for_each(|(m, g)| *m = mix(*m, *g));
+        let momentum = self.first;
+        momentum.iter_mut().zip(self.gradient).for_each(|(m, g)| *m = mix(*m, *g));
         // Nesterov's form, as published.
         let ahead: Vec<f32> =
-            momentum.iter().zip(&gradient[part.clone()]).map(|(m, g)| mix(*m, *g)).collect();
-        let direction = muon::direction(&ahead, outputs);
+            momentum.iter().zip(self.gradient).map(|(m, g)| mix(*m, *g)).collect();
         let (rate, decay) = (settings.rate as f32, settings.weight_decay as f32);
-        let weights = self.parameters[part].iter_mut();
+        let direction = muon::direction(&ahead, outputs);
+        let weights = self.parameters.iter_mut();
         weights.zip(direction).for_each(|(p, d)| *p -= rate * (d + decay * *p));
     }
 }
