@@ -20,6 +20,7 @@ const LABEL_SIZE: f32 = 13.0;
 
 /// Draws one frame and executes the actions that it produced.
 pub(super) fn show(app: &mut App, ui: &mut egui::Ui) {
+    app.fit.update(ui);
     let mut actions = input(app, ui);
     actions.extend(poll(app, ui));
     let bars = are_bars_visible(app, ui);
