@@ -131,7 +131,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
         )
     });
     match result {
-        Ok(result) => result.map_err(|e| AppError::Window(platform::explain(&e))),
+        Ok(result) => result.map_err(|e| AppError::Window(platform::explain(&e, display))),
         Err(why) => Err(AppError::Window(why)),
     }
 }
