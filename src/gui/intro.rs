@@ -31,16 +31,14 @@ impl Intro {
         if *self == Self::Over {
             return None;
         }
-        let begun = |e: &egui::Event| {
-            matches!(
-                e,
-                egui::Event::Key { pressed: true, .. }
-                    | egui::Event::PointerButton { pressed: true, .. }
-            )
-        };
-        if ui.input(|i| i.events.iter().any(begun)) {
+        let key = |e: &egui::Event| matches!(e, egui::Event::Key { pressed: true, .. });
+        let press = |e: &egui::Event| matches!(e, egui::Event::PointerButton { pressed: true, .. });
+        let (key, press) = ui.input(|i| (i.events.iter().any(key), i.events.iter().any(press)));
+        if key || press {
+            let was_waiting = *self == Self::Waiting;
             *self = Self::Over;
-            return None;
+            // Whoever takes the line has it where it is.
+            return (key || was_waiting).then_some(MIDDLE);
         }
         match (*self, restored) {
             (Self::Waiting, Some(true)) => *self = Self::Running(Instant::now()),
@@ -55,12 +53,13 @@ impl Intro {
             Self::Running(since) => since.elapsed().as_secs_f32(),
             _ => 0.0,
         };
+        ui.request_repaint_after(STEP);
         let at = position(since);
         if at.is_none() {
             *self = Self::Over;
         }
-        ui.request_repaint_after(STEP);
-        at
+        // Where windows are drawn slowly, the last step before the end may be seconds ago.
+        at.or(Some(MIDDLE))
     }
 }
 
