@@ -6,7 +6,7 @@ mod run;
 use super::common::without_effect;
 use super::failure::Failure;
 use super::interrupt::Finishing;
-use super::synth::target::{Folder, named, size};
+use super::synth::target::{Folder, named, next_step, size};
 use advice::nothing_found;
 use gem_live::datagen::dataset_writer::{DatasetWriter, Summary};
 use gem_live::datagen::hs_ergb::Recipe;
@@ -184,12 +184,10 @@ impl Import {
             let manifest = self.out.join(DATASET_MANIFEST);
             eprintln!("gem-live: {} lists all that was skipped", manifest.display());
         }
-        let config = if matches!(self.into, Folder::Train) { "train.yaml" } else { "test.yaml" };
-        println!(
-            "evaluate with: {} test --config {}",
-            gem_live::program::command(),
-            self.out.join(config).display()
-        );
+        // Training needs a whole number.
+        if summary.test > 0 || scale_factor.fract() == 0.0 {
+            println!("{}", next_step(&self.out, &summary));
+        }
         Ok(ExitCode::SUCCESS)
     }
 

@@ -61,12 +61,40 @@ struct Report {
     lost: Vec<gem_live::camera::DropSnapshot>,
     /// Exposures that the pipeline skipped.
     skipped: gem_live::live::Drops,
-    /// Maximum resident memory in each third, in bytes; 0 where the system does not report it.
-    memory: [u64; 3],
+    /// Maximum resident memory in each third, in bytes; none in a third that was not reached, 0 where
+    /// the system does not report it.
+    memory: [Option<u64>; 3],
     /// Minimum resident memory in each third, in bytes.
-    memory_least: [u64; 3],
+    memory_least: [Option<u64>; 3],
+    /// The user has asked the run to end before its time: the growth of memory was not checked.
+    interrupted: bool,
     /// Violated conditions; empty if the run passed.
     violations: Vec<String>,
+}
+
+/// Resident memory in each third of a run, in bytes.
+#[derive(Default)]
+struct Memory {
+    most: [Option<u64>; 3],
+    least: [Option<u64>; 3],
+}
+
+impl Memory {
+    /// Adds a sample, taken after `part` of the run.
+    fn add(&mut self, part: f64, bytes: u64) {
+        let third = ((3.0 * part) as usize).min(2);
+        if let (Some(most), Some(least)) = (self.most.get_mut(third), self.least.get_mut(third)) {
+            *most = Some(most.map_or(bytes, |most| most.max(bytes)));
+            *least = Some(least.map_or(bytes, |least| least.min(bytes)));
+        }
+    }
+
+    /// How memory has grown in a whole run, if it has grown too much.
+    fn growth(&self) -> Option<String> {
+        let [Some(first), Some(second), Some(last)] = self.least else { return None };
+        (last > first.max(second).saturating_add(GROWTH))
+            .then(|| format!("memory grew: minima per third are {first}, {second}, {last} bytes"))
+    }
 }
 
 impl Soak {
@@ -91,10 +119,10 @@ impl Soak {
             adapt: false,
             notify: Box::new(|| ()),
         })?;
-        let (mut memory, mut memory_least) = ([0; 3], [u64::MAX; 3]);
+        let mut memory = Memory::default();
         let (start, step) = (Instant::now(), length / SAMPLES);
         let finishing = Finishing::new();
-        let mut end = length;
+        let (mut end, mut interrupted) = (length, false);
         let mut sampled = Instant::now();
         let balance = || Balance::new(&pipeline, &drops, ledger.read());
         loop {
@@ -102,26 +130,22 @@ impl Soak {
             while pipeline.take().is_some() {}
             if sampled.elapsed() >= step {
                 sampled = Instant::now();
-                let third = (3.0 * start.elapsed().as_secs_f64() / length.as_secs_f64()) as usize;
-                let now = resident().unwrap_or(0);
-                if let (Some(most), Some(least)) =
-                    (memory.get_mut(third.min(2)), memory_least.get_mut(third.min(2)))
-                {
-                    (*most, *least) = (now.max(*most), now.min(*least));
-                }
+                let part = start.elapsed().as_secs_f64() / length.as_secs_f64();
+                memory.add(part, resident().unwrap_or(0));
             }
             let since = start.elapsed();
-            if finishing.requested() {
-                end = end.min(since);
+            if since <= end && finishing.requested() {
+                (end, interrupted) = (since, true);
             }
-            if since > end && (balance().violations().is_empty() || since > end + DRAIN_TIME) {
+            let agrees = || balance().violations(interrupted).is_empty();
+            if since > end && (agrees() || since > end + DRAIN_TIME) {
                 break;
             }
         }
         let balance = balance();
-        let mut violations = balance.violations();
-        if memory_least[2] > memory_least[0].max(memory_least[1]).saturating_add(GROWTH) {
-            violations.push(format!("memory grew: minima per third are {memory_least:?} bytes"));
+        let mut violations = balance.violations(interrupted);
+        if !interrupted {
+            violations.extend(memory.growth());
         }
         let report = Report {
             minutes: start.elapsed().as_secs_f64() / 60.0,
@@ -131,11 +155,12 @@ impl Soak {
             shown: balance.shown,
             lost: drops.snapshot(),
             skipped: balance.skipped,
-            memory,
-            memory_least,
+            memory: memory.most,
+            memory_least: memory.least,
+            interrupted,
             violations,
         };
-        print_report(&report, self.json)
+        print_report(&report, self.minutes, self.json)
     }
 }
 
@@ -170,8 +195,8 @@ impl Balance {
         }
     }
 
-    /// Describes every sum that does not agree.
-    fn violations(&self) -> Vec<String> {
+    /// Describes every sum that does not agree. A run that was `interrupted` may have shown nothing yet.
+    fn violations(&self, interrupted: bool) -> Vec<String> {
         let skipped = self.skipped.engine + self.skipped.display + self.skipped.failed;
         let sums = [
             (
@@ -186,7 +211,7 @@ impl Balance {
         let wrong = sums.into_iter().filter(|(_, left, _, right)| left != right);
         let mut all: Vec<String> =
             wrong.map(|(a, left, b, right)| format!("{left} {a}, but {right} {b}")).collect();
-        if self.shown == 0 {
+        if self.shown == 0 && !interrupted {
             all.push("no exposure was shown".into());
         }
         all
@@ -200,11 +225,11 @@ fn resident() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kb| kb * 1024)
 }
 
-fn print_report(report: &Report, json: bool) -> Result<ExitCode, Failure> {
+fn print_report(report: &Report, minutes: f64, json: bool) -> Result<ExitCode, Failure> {
     if json {
         println!("{}", serde_json::to_string_pretty(report)?);
     } else {
-        let (f, mib) = (&report.faults, report.memory.map(|bytes| bytes >> 20));
+        let f = &report.faults;
         println!("ran         {:.1} minutes", report.minutes);
         println!("unplugged   {} times, silent {}, flooded {}", f.unplugged, f.stalled, f.floods);
         println!("clocks      {} resets, {} jumps", f.new_epochs, f.jumps);
@@ -219,11 +244,44 @@ fn print_report(report: &Report, json: bool) -> Result<ExitCode, Failure> {
         let lost = if report.lost.is_empty() { "nothing".to_owned() } else { list(&report.lost) };
         println!("lost        {lost}");
         println!("skipped     {}", serde_json::to_string(&report.skipped)?);
-        let least = report.memory_least.map(|bytes| bytes >> 20);
-        println!("memory      {mib:?} MiB maximum in each third, {least:?} MiB minimum");
+        let mib = |thirds: [Option<u64>; 3]| {
+            thirds.map(|bytes| bytes.map_or("-".to_owned(), |b| (b >> 20).to_string())).join(", ")
+        };
+        let (most, least) = (mib(report.memory), mib(report.memory_least));
+        println!("memory      {most} MiB maximum in each third, {least} MiB minimum");
+    }
+    if report.interrupted {
+        let after = report.minutes;
+        eprintln!(
+            "gem-live: interrupted after {after:.1} of {minutes} minutes: losses were checked, the \
+             growth of memory was not"
+        );
     }
     if report.violations.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     Err(format!("the soak failed: {}", report.violations.join("; ")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn memory_grows_only_if_a_whole_run_shows_it() {
+        let of = |samples: &[(f64, u64)]| {
+            let mut memory = Memory::default();
+            samples.iter().for_each(|(part, bytes)| memory.add(*part, *bytes));
+            memory
+        };
+        let grown = of(&[(0.1, 5), (0.2, 3), (0.5, 4), (0.7, GROWTH + 5), (1.2, GROWTH + 9)]);
+        assert_eq!(grown.least, [Some(3), Some(4), Some(GROWTH + 5)]);
+        assert_eq!(grown.most, [Some(5), Some(4), Some(GROWTH + 9)]);
+        assert!(grown.growth().unwrap().contains("memory grew"));
+        assert_eq!(of(&[(0.1, 5), (0.5, 4), (0.7, GROWTH + 5)]).growth(), None);
+        // The last third was not reached.
+        assert_eq!(of(&[(0.1, 5), (0.5, 4 * GROWTH)]).growth(), None);
+    }
 }

@@ -10,7 +10,7 @@ use crate::formats::input;
 use crate::formats::limits::MAX_UNPACKED_BYTES;
 use crate::panics::Locked;
 use crate::sequence::{
-    DATASET_MANIFEST, DatasetManifest, DatasetManifestError, Entry, Pair, SaveError,
+    DATASET_MANIFEST, DatasetManifest, DatasetManifestError, Entry, Pair, PairHeader, SaveError,
     published_crop, sensors,
 };
 use serde::{Deserialize, Serialize};
@@ -208,9 +208,11 @@ impl DatasetWriter {
         let folder = absolute(&self.folder)?;
         let training = recordings.keys().filter(|file| file.starts_with("train/"));
         let crop = published_crop(sensors(training.map(|file| folder.join(file))), scale_factor);
+        let has_truth = |path: &Path| PairHeader::read(path).is_ok_and(|h| h.truths > 0);
+        let truth = recordings.keys().all(|file| has_truth(&folder.join(file)));
         for train in [true, false] {
             let name = if train { "train.yaml" } else { "test.yaml" };
-            let text = yaml(&folder, scale_factor, crop, train);
+            let text = yaml(&folder, scale_factor, crop, truth, train);
             atomic_file::write(&folder.join(name), text.as_bytes())?;
         }
         let program = concat!("gem-live ", env!("CARGO_PKG_VERSION")).to_owned();
@@ -264,8 +266,15 @@ fn journal_line(file: &str, entry: &Entry) -> String {
     serde_json::to_string(&record).unwrap_or_default() + "\n"
 }
 
-/// A configuration that both the authors' program and this one read.
-fn yaml(folder: &Path, scale_factor: f64, crop: (usize, usize), train: bool) -> String {
+/// A configuration that both the authors' program and this one read. `truth`: all recordings have sharp
+/// images.
+fn yaml(
+    folder: &Path,
+    scale_factor: f64,
+    crop: (usize, usize),
+    truth: bool,
+    train: bool,
+) -> String {
     let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
     // A quoted JSON string is a valid YAML string.
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
@@ -279,10 +288,12 @@ fn yaml(folder: &Path, scale_factor: f64, crop: (usize, usize), train: bool) -> 
         "load_dir: null  # the built-in weights; or the folder of a checkpoint".to_owned()
     };
     let batch = if train { 4 } else { 1 };
+    // At the times of the sharp images, otherwise in the middle of the exposure.
+    let at = if truth { "null" } else { "0.5" };
     let (rows, columns) = crop;
     format!(
-        "train: {train}\nroot_path: {root}\nscale_factor: {scale_factor}\nhas_gt: true\n\
-         predict_ts: null\nsave_path: {save}\n{load}\nload_stage: 2\n\
+        "train: {train}\nroot_path: {root}\nscale_factor: {scale_factor}\nhas_gt: {truth}\n\
+         predict_ts: {at}\nsave_path: {save}\n{load}\nload_stage: 2\n\
          load_cycle: 15\n\nmodel_name: san\nnum_bins: 16\nev_in_channel: 96\nim_in_channel: 3\n\
          out_channel: 3\ninitializor: kaiming\n\ncheckpoint_root: {checkpoint}\n\
          dataset: deblur_data\nseed: 1226\nbatch_size: {batch}\nnum_workers: 0\n\

@@ -5,6 +5,7 @@ use super::dialogs::file_dialog::Purpose;
 use super::dialogs::{Dialog, Dialogs};
 use super::file_kind::FileKind;
 use super::film_recording::FilmRecording;
+use super::fit::Fit;
 use super::intro::Intro;
 use super::panels::Panels;
 use super::player::Player;
@@ -47,6 +48,8 @@ pub(crate) struct App {
     pub scorer: Scorer,
     /// The wipe that moves by itself when the program runs for the first time.
     pub intro: Intro,
+    /// What makes everything smaller in a small window.
+    pub fit: Fit,
     pub toast: Toast,
     pub panels: Panels,
     pub dialogs: Dialogs,
@@ -85,6 +88,7 @@ impl App {
             settings,
             settings_file,
             intro,
+            fit: Fit::default(),
             toast,
             wake,
         }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 /// Where the line is at which time: seconds, and the fraction of the width. The picture begins
 /// blurry, is restored from right to left, and ends half and half.
 const PATH: [(f32, f32); 6] =
-    [(0.0, 0.97), (1.5, 0.97), (5.0, 0.05), (6.0, 0.05), (7.5, 0.5), (8.0, 0.5)];
+    [(0.0, 0.97), (1.5, 0.97), (5.0, 0.05), (6.0, 0.05), (7.5, MIDDLE), (8.0, MIDDLE)];
+/// Where the line ends.
+const MIDDLE: f32 = 0.5;
 /// Interval between two positions: smooth enough, and cheap where the processor draws.
 const STEP: Duration = Duration::from_millis(40);
 
@@ -16,42 +18,48 @@ pub(super) enum Intro {
     /// It has ended, or the program has run before.
     #[default]
     Over,
-    /// It begins with the first restored picture.
+    /// It begins with the first picture, if that is restored.
     Waiting,
     Running(Instant),
 }
 
 impl Intro {
     /// Advances the introduction. Returns where the line is, if it moves by itself. Any key and
-    /// any press of the pointer end it.
-    pub(super) fn divider(&mut self, ui: &egui::Ui, restored: bool) -> Option<f32> {
+    /// any press of the pointer end it. `restored`: whether the picture is restored, if there is
+    /// one.
+    pub(super) fn divider(&mut self, ui: &egui::Ui, restored: Option<bool>) -> Option<f32> {
         if *self == Self::Over {
             return None;
         }
-        let begun = |e: &egui::Event| {
-            matches!(
-                e,
-                egui::Event::Key { pressed: true, .. }
-                    | egui::Event::PointerButton { pressed: true, .. }
-            )
-        };
-        if ui.input(|i| i.events.iter().any(begun)) {
+        let key = |e: &egui::Event| matches!(e, egui::Event::Key { pressed: true, .. });
+        let press = |e: &egui::Event| matches!(e, egui::Event::PointerButton { pressed: true, .. });
+        let (key, press) = ui.input(|i| (i.events.iter().any(key), i.events.iter().any(press)));
+        if key || press {
+            let was_waiting = *self == Self::Waiting;
             *self = Self::Over;
-            return None;
+            // Whoever takes the line has it where it is.
+            return (key || was_waiting).then_some(MIDDLE);
         }
-        if *self == Self::Waiting && restored {
-            *self = Self::Running(Instant::now());
+        match (*self, restored) {
+            (Self::Waiting, Some(true)) => *self = Self::Running(Instant::now()),
+            // The engine is off or has failed: the line would cross a picture without a difference.
+            (Self::Waiting, Some(false)) => {
+                *self = Self::Over;
+                return Some(MIDDLE);
+            }
+            _ => {}
         }
         let since = match self {
             Self::Running(since) => since.elapsed().as_secs_f32(),
             _ => 0.0,
         };
+        ui.request_repaint_after(STEP);
         let at = position(since);
         if at.is_none() {
             *self = Self::Over;
         }
-        ui.request_repaint_after(STEP);
-        at
+        // Where windows are drawn slowly, the last step before the end may be seconds ago.
+        at.or(Some(MIDDLE))
     }
 }
 

@@ -13,6 +13,7 @@ mod export_job;
 mod file_kind;
 mod film_clock;
 mod film_recording;
+mod fit;
 mod gpu;
 mod gpu_image;
 mod intro;
@@ -103,8 +104,6 @@ pub struct Options {
 
 /// Application icon, 256x256 pixels, rendered from the drawing beside it.
 const ICON: &[u8] = include_bytes!("../../assets/icon/gem-live.png");
-/// Smallest size of the window, in points: a screen of 1920x1080 at 250 % has 768x432.
-const MIN_SIZE: [f32; 2] = [640.0, 360.0];
 
 /// Opens the window and shows it until it is closed.
 ///
@@ -132,7 +131,7 @@ pub fn run(options: Options) -> Result<(), AppError> {
         )
     });
     match result {
-        Ok(result) => result.map_err(|e| AppError::Window(platform::explain(&e))),
+        Ok(result) => result.map_err(|e| AppError::Window(platform::explain(&e, display))),
         Err(why) => Err(AppError::Window(why)),
     }
 }
@@ -157,7 +156,6 @@ fn native_options(display: Display, fullscreen: bool) -> eframe::NativeOptions {
         .with_title("GEM Live")
         .with_app_id("gem-live")
         .with_inner_size([1240.0, 540.0])
-        .with_min_inner_size(MIN_SIZE)
         .with_transparent(display.is_shallow())
         .with_fullscreen(fullscreen);
     // The window also works without its icon.

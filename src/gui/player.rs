@@ -182,6 +182,11 @@ impl Player {
         self.latest.as_ref().is_some_and(|frame| frame.is_restored())
     }
 
+    /// Whether there is a picture, restored or not: without an engine none ever is.
+    pub(super) fn has_picture(&self) -> bool {
+        self.latest.is_some()
+    }
+
     /// The restored instant; in slow motion the one that is shown.
     pub(super) fn shown_instant(&self) -> f64 {
         let shown = self.latest.as_ref().and_then(|frame| frame.instants.get(self.index));

@@ -5,6 +5,7 @@ use super::action::Action;
 use super::describe;
 use super::wake::{Wake, in_background};
 use super::widgets::toast::{Message, ToastKind};
+use crate::image::ImageU8;
 use crate::panics::caught;
 use crate::sequence::catalog::{self, Sequence};
 use eframe::egui::{ColorImage, TextureHandle, Ui};
@@ -30,6 +31,20 @@ pub(super) struct RecordingList {
     fault: Option<String>,
     /// Result of the thread that deletes a recording.
     deleting: Option<Receiver<Message>>,
+}
+
+/// The picture of the recording in `folder` for the screen, if it has one. One at which a decoder
+/// panics must not keep away the thumbnails of all later recordings.
+fn thumbnail_of(folder: &Path, read: impl FnOnce() -> Option<ImageU8>) -> Option<ColorImage> {
+    let image = caught(|| {
+        let picture = read()?;
+        let size = [picture.size().width, picture.size().height];
+        Some(ColorImage::from_rgb(size, &picture.to_rgb()))
+    });
+    image.unwrap_or_else(|why| {
+        tracing::warn!("{}: no thumbnail: {why}", folder.display());
+        None
+    })
 }
 
 impl RecordingList {
@@ -106,9 +121,8 @@ impl RecordingList {
             wake();
             for sequence in all.iter().filter(|s| !known.contains(&s.folder)) {
                 // A recording without a readable picture keeps an empty thumbnail.
-                let Ok(picture) = catalog::thumbnail(sequence) else { continue };
-                let size = [picture.size().width, picture.size().height];
-                let image = ColorImage::from_rgb(size, &picture.to_rgb());
+                let picture = || catalog::thumbnail(sequence).ok();
+                let Some(image) = thumbnail_of(&sequence.folder, picture) else { continue };
                 if send.send(Read::Thumbnail(sequence.folder.clone(), image)).is_err() {
                     return;
                 }
@@ -173,5 +187,25 @@ impl RecordingList {
         self.deleting = None;
         self.refresh();
         Some(Action::Notify(kind, text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+    use crate::image::Size;
+
+    #[test]
+    fn a_picture_that_cannot_be_shown_is_no_thumbnail() {
+        let of = |read: fn() -> Option<ImageU8>| thumbnail_of(Path::new("recording"), read);
+        assert!(of(|| None).is_none());
+        assert!(of(|| panic!("on purpose")).is_none());
+        for colour in [true, false] {
+            let picture = ImageU8::filled(colour, Size::new(6, 4), 9);
+            let image = thumbnail_of(Path::new("recording"), || Some(picture)).unwrap();
+            assert_eq!(image.size, [6, 4]);
+        }
     }
 }

@@ -20,6 +20,7 @@ const LABEL_SIZE: f32 = 13.0;
 
 /// Draws one frame and executes the actions that it produced.
 pub(super) fn show(app: &mut App, ui: &mut egui::Ui) {
+    app.fit.update(ui);
     let mut actions = input(app, ui);
     actions.extend(poll(app, ui));
     let bars = are_bars_visible(app, ui);
@@ -57,7 +58,7 @@ pub(super) fn show(app: &mut App, ui: &mut egui::Ui) {
     });
     let recordings = &app.panels.recordings.list;
     actions.extend(app.dialogs.show(ui, &app.session, recordings));
-    app.toast.show(ui, bottom_height, app.player.is_restored());
+    app.toast.show(ui, bottom_height, app.player.has_picture());
     if !actions.is_empty() {
         // What they change is visible in the next frame.
         ui.request_repaint();
@@ -104,7 +105,8 @@ fn poll(app: &mut App, ui: &egui::Ui) -> Vec<Action> {
         ui.request_repaint_after(delay);
     }
     app.film.put(&app.player, &app.settings);
-    if let Some(divider) = app.intro.divider(ui, app.player.is_restored()) {
+    let restored = app.player.has_picture().then(|| app.player.is_restored());
+    if let Some(divider) = app.intro.divider(ui, restored) {
         app.settings.divider = divider;
     }
     if let Some(frame) = &app.player.latest {

@@ -54,6 +54,11 @@ impl Validation {
         Self { samples: samples.into_iter().map(held_out).collect() }
     }
 
+    /// Whether there is nothing to validate on.
+    pub fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
     /// Runs the network on all exposures.
     ///
     /// # Errors

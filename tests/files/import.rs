@@ -6,6 +6,8 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+#[cfg(unix)]
+mod advice;
 mod clocks;
 mod other_formats;
 mod pictures;

@@ -81,6 +81,19 @@ fn an_interrupted_run_without_a_window_prints_its_statistics() {
 }
 
 #[test]
+fn an_interrupted_soak_states_what_it_has_checked() {
+    let here = tempfile::tempdir().unwrap();
+    let child = start(here.path(), "soak --minutes 1000 --seed 3 --rig 64x48");
+    std::thread::sleep(Duration::from_secs(4));
+    let text = printed(&interrupt(child));
+    assert!(text.contains("of 1000 minutes: losses were checked, the growth of memory"), "{text}");
+    // No third of the run has a sample yet.
+    let memory = text.lines().find(|line| line.starts_with("memory ")).unwrap();
+    assert!(memory.contains("-, -, - MiB maximum"), "{text}");
+    assert!(!text.contains("the soak failed"), "{text}");
+}
+
+#[test]
 fn an_interrupted_restoration_leaves_whole_pictures() {
     let here = tempfile::tempdir().unwrap();
     for i in 0..300 {

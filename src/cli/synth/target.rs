@@ -143,11 +143,16 @@ pub(crate) fn report(
         }
         (true, _) => {}
     }
+    println!("{}", next_step(out, &summary));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A command for a complete dataset, which works as it is printed.
+pub(crate) fn next_step(out: &Path, summary: &Summary) -> String {
     let file = |name: &str| program::quoted(&out.join(name).display().to_string());
     let program = program::command();
     match summary.test {
-        0 => println!("train with: {program} train --config {}", file("train.yaml")),
-        _ => println!("evaluate with: {program} test --config {}", file("test.yaml")),
+        0 => format!("train with: {program} train --config {}", file("train.yaml")),
+        _ => format!("evaluate with: {program} test --config {}", file("test.yaml")),
     }
-    Ok(ExitCode::SUCCESS)
 }

@@ -33,10 +33,13 @@ fn a_folder_has_one_writer() {
 
 #[test]
 fn the_configuration_parses_without_remarks() {
-    let (config, remarks) =
-        Config::parse(&yaml(Path::new("data: \"quoted\" #1/set"), 4.0, (64, 48), false)).unwrap();
-    assert_eq!(config.root_path, Path::new("data: \"quoted\" #1/set"));
-    assert_eq!((config.scale_factor, config.has_gt, config.predict_ts), (4.0, true, None));
-    assert_eq!((config.roi_size, config.train), (vec![64, 48], false));
-    assert!(remarks.warnings.is_empty(), "{remarks:?}");
+    let folder = Path::new("data: \"quoted\" #1/set");
+    for (truth, at) in [(true, None), (false, Some(0.5))] {
+        let text = yaml(folder, 4.0, (64, 48), truth, false);
+        let (config, remarks) = Config::parse(&text).unwrap();
+        assert_eq!(config.root_path, folder);
+        assert_eq!((config.scale_factor, config.has_gt, config.predict_ts), (4.0, truth, at));
+        assert_eq!((config.roi_size, config.train), (vec![64, 48], false));
+        assert!(remarks.warnings.is_empty(), "{remarks:?}");
+    }
 }

@@ -9,11 +9,19 @@ pub(super) use libraries::{graphics_driver, missing};
 
 use eframe::egui_wgpu::WgpuError;
 
-/// Why the window could not be opened, in one line.
-pub(super) fn explain(error: &eframe::Error) -> String {
+/// What to do about a screen of 16 bits per pixel.
+const MORE_BITS: &str = "set the screen to 24 bits (xrdp: max_bpp=24; VNC: -depth 24)";
+
+/// Why the window could not be opened on this display, in one line.
+pub(super) fn explain(error: &eframe::Error, display: Display) -> String {
     match error {
         eframe::Error::AppCreation(why) if why.is::<Invisible>() => why.to_string(),
         eframe::Error::AppCreation(why) => format!("cannot start the pipeline: {why}"),
+        // OpenGL finds no format for such a screen.
+        eframe::Error::Wgpu(_) if display.is_shallow() => format!(
+            "cannot open a window: the screen has 16 bits per pixel, for which no graphics driver of \
+             this computer has a format: {MORE_BITS}"
+        ),
         eframe::Error::Wgpu(
             WgpuError::RequestAdapterError(_) | WgpuError::CreateSurfaceError(_),
         ) => graphics_driver(),
@@ -30,7 +38,8 @@ pub(super) fn explain(error: &eframe::Error) -> String {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "cannot open a window: the screen has 16 bits per pixel, and {0}, which draws without a graphics \
-     card, shows nothing on it: set the screen to 24 bits (xrdp: max_bpp=24; VNC: -depth 24)"
+     card, shows nothing on it: {more}",
+    more = MORE_BITS
 )]
 pub(super) struct Invisible(String);
 
@@ -73,10 +82,23 @@ mod tests {
         assert_eq!(without_source("os error at the end"), "");
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_screen_of_16_bits_is_not_taken_for_a_missing_driver() {
+        let error = eframe::Error::Wgpu(WgpuError::NoSurfaceFormatsAvailable);
+        let line = explain(&error, Display::X11 { shallow: true });
+        assert!(line.contains("16 bits per pixel") && line.contains(MORE_BITS), "{line}");
+        assert!(!explain(&error, Display::X11 { shallow: false }).contains("16 bits"));
+    }
+
     #[test]
     fn a_missing_driver_is_explained_with_its_packages() {
         let error = eframe::Error::Wgpu(WgpuError::NoSurfaceFormatsAvailable);
-        assert!(explain(&error).contains("24 bits"));
+        #[cfg(target_os = "linux")]
+        let display = Display::Wayland;
+        #[cfg(not(target_os = "linux"))]
+        let display = Display::System;
+        assert!(explain(&error, display).contains("24 bits"));
         let line = graphics_driver();
         assert_eq!(line.contains("mesa-vulkan-drivers"), cfg!(target_os = "linux"), "{line}");
         assert!(line.contains("install") && !line.contains('\n'), "{line}");

@@ -28,11 +28,41 @@ fn the_first_run_shows_a_wipe_that_moves_by_itself() {
 }
 
 #[test]
+fn without_an_engine_the_first_run_shows_no_moving_wipe_and_its_welcome_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let off: recipe::Make = Arc::new(|_| crate::live::pass_through());
+    let without = Recipe { restorer: off, ..recipe(recipe::opener(Default::default())) };
+    let w = window_with(&Script::default(), without);
+    let file = folder.path().join("settings.json");
+    let mut w = shown(App::new(w.session, Some(file), None, Arc::new(|| ())));
+    w.run_steps(3);
+    assert!(!w.state().player.is_restored());
+    assert_eq!(w.state().intro, Intro::Over);
+    assert!((w.state().settings.divider - 0.5).abs() < 1e-6, "{}", w.state().settings.divider);
+    assert!(shows(&w, "Left: the camera frame") && w.state().toast.has_begun());
+}
+
+#[test]
 fn a_key_stops_the_moving_wipe_and_works() {
     let folder = tempfile::tempdir().unwrap();
     let mut w = new_user(folder.path());
     press(&mut w, Key::Num1);
     assert_eq!((w.state().intro, w.state().settings.view), (Intro::Over, View::SideBySide));
+    assert!((w.state().settings.divider - 0.5).abs() < 1e-6, "{}", w.state().settings.divider);
+}
+
+#[test]
+fn a_slow_window_ends_the_moving_wipe_in_the_middle_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut w = new_user(folder.path());
+    until(&mut w, "the start", |w| matches!(w.intro, Intro::Running(_)));
+    // As if the last frame had been drawn long ago, while the line was at the left.
+    let Intro::Running(since) = w.state().intro else { unreachable!() };
+    let long_ago = since.checked_sub(Duration::from_secs(10)).unwrap();
+    (w.state_mut().intro, w.state_mut().settings.divider) = (Intro::Running(long_ago), 0.05);
+    w.run_steps(2);
+    assert_eq!(w.state().intro, Intro::Over);
+    assert!((w.state().settings.divider - 0.5).abs() < 1e-6, "{}", w.state().settings.divider);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) enum ToastKind {
     Success,
     Error,
-    /// Shown on the first run; its time begins with the first restored picture, which it describes.
+    /// Shown on the first run; its time begins with the first picture, which it describes.
     Welcome,
 }
 
@@ -61,10 +61,10 @@ impl Toast {
         self.channel.0.clone()
     }
 
-    /// Removes the message at the end of its time. `restored`: there is a restored picture.
-    fn update(&mut self, restored: bool, now: Instant) {
+    /// Removes the message at the end of its time. `has_picture`: there is a picture.
+    fn update(&mut self, has_picture: bool, now: Instant) {
         let Some(shown) = &mut self.shown else { return };
-        if restored && shown.since.is_none() {
+        if has_picture && shown.since.is_none() {
             shown.since = Some(now);
         }
         let passed = shown.since.map(|since| now.saturating_duration_since(since));
@@ -73,13 +73,19 @@ impl Toast {
         }
     }
 
-    /// Draws the message; `bottom` is the height of the bars below it, in points. `restored`: there is
-    /// a restored picture.
-    pub(crate) fn show(&mut self, ui: &egui::Ui, bottom: f32, restored: bool) {
+    /// Whether there is a message whose time has begun.
+    #[cfg(test)]
+    pub(crate) fn has_begun(&self) -> bool {
+        self.shown.as_ref().is_some_and(|shown| shown.since.is_some())
+    }
+
+    /// Draws the message; `bottom` is the height of the bars below it, in points. `has_picture`:
+    /// there is a picture.
+    pub(crate) fn show(&mut self, ui: &egui::Ui, bottom: f32, has_picture: bool) {
         while let Ok((kind, text)) = self.channel.1.try_recv() {
             self.notify(kind, text);
         }
-        self.update(restored, Instant::now());
+        self.update(has_picture, Instant::now());
         let Some(Shown { kind, text, since }) = &self.shown else { return };
         if let Some(since) = since {
             ui.request_repaint_after(kind.duration().saturating_sub(since.elapsed()));
@@ -115,18 +121,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_welcome_stays_for_its_time_after_the_first_restored_picture() {
+    fn the_welcome_stays_for_its_time_after_the_first_picture() {
         let start = Instant::now();
         let mut toast = Toast::default();
-        let is_shown = |toast: &mut Toast, restored, seconds| {
-            toast.update(restored, start + Duration::from_secs(seconds));
+        let is_shown = |toast: &mut Toast, has_picture, seconds| {
+            toast.update(has_picture, start + Duration::from_secs(seconds));
             toast.shown.is_some()
         };
         toast.notify(ToastKind::Welcome, "welcome");
         // A slow machine needs minutes.
         assert!(is_shown(&mut toast, false, 300));
         assert!(is_shown(&mut toast, true, 301));
-        // The next source has no restored picture yet.
+        // The next source has no picture yet.
         assert!(is_shown(&mut toast, false, 325));
         assert!(!is_shown(&mut toast, true, 326));
         // Other messages do not wait.

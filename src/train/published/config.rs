@@ -7,7 +7,7 @@ use crate::train::loss::{Distance, Objective};
 use crate::train::recordings::{Crop, Recordings};
 use crate::train::schedule::{Decay, Schedule};
 use crate::train::{Device, TrainError, Validation};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Learning rate of every cycle of the second stage, as in the authors' code; the file does not
@@ -108,7 +108,7 @@ pub fn crop(config: &Config) -> Result<Crop, TrainError> {
 }
 
 /// The recordings in the subfolder `part` of all folders of a configuration; a folder without
-/// `test` is left out.
+/// `test`, or with an empty one, is left out.
 pub(super) fn recordings(
     config: &Config,
     crop: Crop,
@@ -118,7 +118,7 @@ pub(super) fn recordings(
     let roots = std::iter::once(&config.root_path).chain(&config.more_roots);
     let mut folders: Vec<PathBuf> = roots.map(|root| root.join(part)).collect();
     if part == "test" {
-        folders.retain(|folder| folder.is_dir());
+        folders.retain(|folder| folder.is_dir() && !is_empty(folder));
     }
     let whole = |scale: &f64| {
         (*scale >= 1.0 && scale.fract() == 0.0)
@@ -127,6 +127,11 @@ pub(super) fn recordings(
     };
     let others = config.more_scales.iter().map(whole).collect::<Result<Vec<_>, _>>()?;
     Ok(Recordings::mixed(&folders, crop, &others)?.timed(times))
+}
+
+/// Whether a folder is known to have nothing in it.
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// Crops of recordings in test/, evenly spread over them; none if there is no such folder.

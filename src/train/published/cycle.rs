@@ -199,7 +199,8 @@ impl Run<'_> {
         }
         // Before the state is written: a run that is killed in between repeats the validation.
         let epochs = before + epoch + 1;
-        if epochs.is_multiple_of(VALIDATE_EVERY) || epoch + 1 == phase.epochs {
+        let is_due = epochs.is_multiple_of(VALIDATE_EVERY) || epoch + 1 == phase.epochs;
+        if is_due && !self.validation.is_empty() {
             let step = (epochs * batches) as u64;
             let net = self.learner.net();
             let folder = self.folder.join("validation");

@@ -90,6 +90,9 @@ pub fn run(settings: &Settings, watch: &mut dyn TrainObserver) -> Result<bool, T
         epochs: phases.iter().map(|p| p.epochs).sum(),
         skipped: Skipped::default(),
     };
+    if run.validation.is_empty() {
+        watch.notify("there is no recording to validate on in test/");
+    }
     let mut before = 0;
     for phase in phases {
         let at = (run.state.position.stage, run.state.position.cycle);

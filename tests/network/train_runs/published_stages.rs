@@ -55,3 +55,25 @@ fn the_published_stages_finish_name_checkpoints_and_list_skipped_files() {
     assert!(a.adam == b.adam && a.teacher == b.teacher, "the parameters differ");
     assert_eq!(a.position.best_file, b.position.best_file);
 }
+
+#[test]
+fn without_recordings_for_testing_the_published_stages_run_and_validate_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = folder.path().join("train");
+    (0..2).for_each(|i| write(&train, &format!("{i}.npz"), &pair(i)));
+    // As `synth stills --test 0` leaves it.
+    std::fs::create_dir(folder.path().join("test")).unwrap();
+    let short = config(folder.path(), &folder.path().join("out"));
+    let settings = published::Settings {
+        config: Config { first_stage_epoch: 1, second_stage_cycle: 1, ..short },
+        offsets: Offsets::Zero,
+        device: Device::Processor,
+        save_every: Duration::from_secs(3600),
+        times: EventTimes::default(),
+    };
+    let mut watch = steps(1000);
+    assert!(published::run(&settings, &mut watch).unwrap());
+    assert_eq!(watch.validations, 0);
+    let messages = &watch.messages;
+    assert!(messages.iter().any(|m| m.contains("no recording to validate on")), "{messages:?}");
+}

@@ -5,6 +5,10 @@
 //! frame numbers; the other systems number nothing, so that such losses cannot be detected there.
 
 mod decoding;
+#[cfg(any(target_os = "windows", test))]
+mod exposure_power;
+#[cfg(target_os = "windows")]
+mod media_foundation;
 mod mjpeg;
 mod reader;
 #[cfg(any(target_os = "macos", target_os = "windows"))]

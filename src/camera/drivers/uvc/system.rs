@@ -1,7 +1,11 @@
 //! Web cameras on macOS and Windows, through nokhwa.
 
+#[cfg(target_os = "windows")]
+use super::media_foundation;
 use super::webcam::{Coding, Listed, Mark, Mode, Stamp, Webcam, Webcams, choose};
 use crate::camera::DeviceError;
+#[cfg(target_os = "windows")]
+use crate::camera::{Control, ControlError, Value};
 use crate::image::Size;
 use crate::time::Timestamp;
 use nokhwa::Camera;
@@ -124,5 +128,21 @@ impl Webcam for Open {
         bytes.extend_from_slice(frame.buffer());
         let taken_us = frame.capture_timestamp().and_then(monotonic_us);
         Ok(Some(Stamp { taken_us, number: None, incomplete: false }))
+    }
+
+    // On macOS nokhwa asks for properties that the system does not have, which ends the program.
+    #[cfg(target_os = "windows")]
+    fn exposure_us(&mut self) -> Option<i64> {
+        media_foundation::exposure_us(&self.camera)
+    }
+
+    #[cfg(target_os = "windows")]
+    fn controls(&mut self) -> Vec<Control> {
+        media_foundation::controls(&self.camera)
+    }
+
+    #[cfg(target_os = "windows")]
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
+        media_foundation::set(&mut self.camera, name, value)
     }
 }
