@@ -5,8 +5,8 @@
     gpu_table.py --floors REPORT.json TFLOPS GB_PER_S
 
 Several reports of one GPU are joined. PyTorch is timed at the first size of the first report alone,
-because its compilations take minutes; --pytorch keeps the times between runs, and with --no-pytorch only
-those that were kept are shown.
+because its compilations take minutes; --pytorch keeps what it has measured between runs, and with
+--no-pytorch only what was kept is shown.
 The second form computes lower bounds for a GPU of the given speed, from the operation counts of
 `gem-live gpu-check --plan-only`; nothing is measured.
 Without PyTorch, or without a GPU that it can use, the columns that need it contain "not run" and the
@@ -15,6 +15,7 @@ exit status is 4; it is 1 if PyTorch's network is not the published one.
 import argparse
 import datetime
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -35,6 +36,24 @@ AIMS = [
 ]
 
 
+class Kept:
+    """What PyTorch has measured: its description, the device's peak rates, and times by size. Kept in a
+    file, if one is named, as it comes."""
+
+    def __init__(self, path):
+        self.path, self.all = path, {"description": "PyTorch not run", "ceilings": None, "times": {}}
+        if path and path.exists():
+            self.all = json.loads(path.read_text())
+
+    def put(self, **values):
+        self.all.update(values)
+        if self.path:
+            # Whole in any case: this process may be ended at any time.
+            part = self.path.with_suffix(".part")
+            part.write_text(json.dumps(self.all))
+            os.replace(part, self.path)
+
+
 def driver():
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
@@ -44,9 +63,9 @@ def driver():
     return answer.stdout.split("\n")[0].strip() if answer.returncode == 0 else "unknown"
 
 
-def pytorch(number, golden):
-    """The PyTorch module, its device and peak rates; or None, the reason, and the exit status.
-    Without PyTorch the other numbers are still reported."""
+def pytorch(number, golden, kept):
+    """The PyTorch module and its device, of which `kept` gets the peak rates; or None, the reason, and the
+    exit status. Without PyTorch the other numbers are still reported."""
     try:
         import san_torch
         on, why = san_torch.device(number)
@@ -55,7 +74,8 @@ def pytorch(number, golden):
         off = san_torch.check(golden, on)
         if not off < PUBLISHED:
             return None, f"the PyTorch definition is off by {off:.1e} and is not worth timing", 1
-        return (san_torch, on, san_torch.ceilings(on)), None, 0
+        kept.put(description=san_torch.description(on), ceilings=san_torch.ceilings(on))
+        return (san_torch, on), None, 0
     except Exception as error:  # not installed, or torchvision without its part for cards
         line = (str(error).splitlines() or [type(error).__name__])[0]
         return None, (f"PyTorch cannot be used ({line}): install torch and torchvision of one "
@@ -79,7 +99,7 @@ def number(value):
     return f"{value:.3f}"
 
 
-def compare(row, torch, times):
+def compare(row, times):
     """Adds PyTorch's times, if there are any, and their ratios to a row."""
     row.update(eager_ms=NOT_RUN, half_ms=NOT_RUN, half_by=NOT_RUN)
     row.update(zip(("eager_ms", "half_ms", "half_by"), times or ()))
@@ -88,21 +108,18 @@ def compare(row, torch, times):
         row[f"{name}_ratio"] = None if isinstance(ms, str) else ms / row["card_ms"]
 
 
-def pytorch_times(row, torch, stored, golden):
-    """PyTorch's times at a row's size, measured if they are not stored, as far as they are known; None
+def pytorch_times(row, torch, kept, golden):
+    """PyTorch's times at a row's size, measured if they were not kept, as far as they are known; None
     without PyTorch."""
-    key = f"{row['image']}/{row['sensor']}"
-    times = json.loads(stored.read_text()) if stored and stored.exists() else {}
+    key, times = f"{row['image']}/{row['sensor']}", kept.all["times"]
 
     def keep(*known):
-        times[key] = [*known, NOT_RUN, NOT_RUN][:3]
-        if stored:
-            stored.write_text(json.dumps(times))
+        kept.put(times={**times, key: [*known, NOT_RUN, NOT_RUN][:3]})
 
     if torch and NOT_RUN in times.get(key, [NOT_RUN]):
-        module, on, _ = torch
+        module, on = torch
         keep(*module.measure(golden, row["network_image"], row["network_sensor"], on, keep))
-    return times.get(key)
+    return kept.all["times"].get(key)
 
 
 def whole_network(rows):
@@ -181,16 +198,16 @@ def single_kernels(row, ceilings):
             *table(["kernel", "part", "ms", "floor", "times the floor"], lines)]
 
 
-def section(report, torch, stored, golden):
+def section(report, torch, kept, golden):
     """The section of BENCHMARKS.md for this GPU, as lines."""
     rows, today = report["sizes"], datetime.date.today()
     lines = [f"## On a card: {report['card']}, {today}", ""]
     lines.append(f"`scripts/gpu-check`, version {report['program']}: {report['card']} (compute "
                  f"capability {report['capability']}), driver {driver()}, "
-                 f"{torch[0].description(torch[1]) if torch else 'PyTorch not run'}. Milliseconds, "
+                 f"{kept.all['description']}. Milliseconds, "
                  f"medians of {report['repeats']}.")
     lines += [f"**Failed:** {text}" for text in report["failures"]]
-    ceilings = torch[2] if torch else None
+    ceilings = kept.all["ceilings"]
     if ceilings:
         lines.append(f"Reached by PyTorch on this card: {ceilings[0] * 2 / 1e12:.4g} TFLOP/s in half "
                      f"precision, {ceilings[1] / 1e9:.0f} GB/s; the floors are made of these.")
@@ -209,7 +226,7 @@ def section(report, torch, stored, golden):
     if not rows:
         return lines + through_wgpu
     for i, row in enumerate(rows):
-        compare(row, torch, pytorch_times(row, torch, stored, golden) if i == 0 else None)
+        compare(row, pytorch_times(row, torch, kept, golden) if i == 0 else None)
     lines += whole_network(rows)
     lines += ["", "Ratios are relative to the time on the card: PyTorch's inputs and outputs stay there too."]
     lines += aims(rows) + parts(rows, ceilings)
@@ -242,16 +259,16 @@ def main():
     parser.add_argument("--golden", required=True, type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--pytorch", type=pathlib.Path)
-    parser.add_argument("--no-pytorch", action="store_true", help="do not run it: only kept times are shown")
+    parser.add_argument("--no-pytorch", action="store_true", help="only what was kept of it is shown")
     args = parser.parse_args()
     report, *others = [json.loads(path.read_text()) for path in args.reports]
     for other in others:
         for name in ("sizes", "failures", "graphics"):
             report[name] = report.get(name, []) + other.get(name, [])
-    torch, why, status = None, None, 0
+    kept, torch, why, status = Kept(args.pytorch), None, None, 0
     if not args.no_pytorch:
-        torch, why, status = pytorch(report["device"], args.golden)
-    text = "\n".join(section(report, torch, args.pytorch, args.golden)) + "\n"
+        torch, why, status = pytorch(report["device"], args.golden, kept)
+    text = "\n".join(section(report, torch, kept, args.golden)) + "\n"
     print(text)
     if args.out:
         args.out.write_text(text)

@@ -7,6 +7,7 @@ use gem_live::engine::{Choice, select};
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::Pair;
+use std::io::Read;
 use std::process::Command;
 
 #[test]
@@ -80,6 +81,39 @@ fn a_driver_without_graphs_is_logged_once() {
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{log}");
     assert_eq!(log.matches("kernels are launched one by one").count(), 1, "{log}");
+}
+
+#[test]
+fn kernels_from_a_file_replace_the_built_in_ones_or_are_named_in_one_line() {
+    let Some(driver) = stand_in() else { return };
+    let folder = recording();
+    let packed = include_bytes!("../../kernels/ptx/san_80.ptx.gz");
+    let mut ptx = Vec::new();
+    flate2::read::GzDecoder::new(packed.as_slice()).read_to_end(&mut ptx).unwrap();
+    std::fs::write(folder.path().join("variant.ptx"), ptx).unwrap();
+    let run = |module: Option<&str>| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gem-live"));
+        command
+            .args("deblur pair.npz --out out --at 0.5 --engine cuda".split(' '))
+            .current_dir(folder.path())
+            .env("LD_LIBRARY_PATH", driver)
+            .env("CUDA_STANDIN_COUNT", "1");
+        if let Some(module) = module {
+            command.env("GEM_LIVE_CUBIN", module);
+        }
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    // Machine code, which the stand-in refuses, and then PTX; or the file alone.
+    for (module, loaded) in [(None, 2), (Some("variant.ptx"), 1)] {
+        let (done, out, errors) = run(module);
+        let line = format!("stand-in: {loaded} cuModuleLoadData");
+        assert!(done && out.contains(&line), "{module:?}: {out} {errors}");
+    }
+    let (done, _, errors) = run(Some("missing.ptx"));
+    assert!(!done && errors.lines().count() == 1, "{errors}");
+    assert!(errors.contains("GEM_LIVE_CUBIN=missing.ptx: "), "{errors}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! stand-in for the driver's library, and stand-ins for compute-sanitizer and PyTorch.
 
 mod failures;
+mod whole_plan;
 
 use crate::scene::{EXPOSURE, Scene, weights};
 use crate::stand_in::stand_in;

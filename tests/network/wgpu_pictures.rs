@@ -12,14 +12,19 @@ use crate::scene::{EXPOSURE, Scene, weights};
 use gem_live::Deblurrer;
 use gem_live::deblur::Pictures;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::engine::wgpu::{WgpuEngine, adapters};
+use gem_live::engine::wgpu::{AdapterInfo, WgpuEngine, adapters};
 use gem_live::engine::{DevicePicture, Failover, SharedDevice};
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageF32, ImageU8, Rounding, Size};
 use std::sync::Arc;
 
 /// A device that was opened as the window opens its own, and its adapter in the engine's list.
-fn shared() -> Option<(SharedDevice, wgpu::Device, gem_live::engine::wgpu::AdapterInfo)> {
+fn shared() -> Option<(SharedDevice, wgpu::Device, AdapterInfo)> {
+    opened().map(|(_, shared, device, info)| (shared, device, info))
+}
+
+/// The same with the instance of wgpu that it belongs to.
+fn opened() -> Option<(wgpu::Instance, SharedDevice, wgpu::Device, AdapterInfo)> {
     let found = adapters().ok()?.into_iter().find(|a| a.unusable.is_none());
     let Some(info) = found else {
         println!("skipped: no device can be used");
@@ -33,7 +38,7 @@ fn shared() -> Option<(SharedDevice, wgpu::Device, gem_live::engine::wgpu::Adapt
     let adapter = all.into_iter().find(same).unwrap();
     let request = SharedDevice::requirements(&adapter, wgpu::DeviceDescriptor::default());
     let (device, queue) = pollster::block_on(adapter.request_device(&request)).unwrap();
-    Some((SharedDevice::new(&adapter, &device, &queue), device, info))
+    Some((instance, SharedDevice::new(&adapter, &device, &queue), device, info))
 }
 
 /// An exposure of a frame that has to be padded.
@@ -127,6 +132,38 @@ fn textures_are_used_in_turn_and_never_while_somebody_has_them() {
         let picture = deblurrer.collect_pictures().unwrap().on_device.unwrap();
         assert!(textures.contains(picture.texture()), "a texture was allocated");
     }
+}
+
+/// Numbers of buffers, textures, views, bindings and pipelines that there are.
+fn resources(instance: &wgpu::Instance) -> [usize; 5] {
+    let hub = instance.generate_report().unwrap().hub;
+    [hub.buffers, hub.textures, hub.texture_views, hub.bind_groups, hub.compute_pipelines]
+        .map(|kind| kind.num_allocated)
+}
+
+#[test]
+fn exposures_in_flight_hold_nothing_that_was_made_for_them() {
+    let Some((instance, shared, _device, info)) = opened() else { return };
+    let engine = WgpuEngine::on_shared(&weights(3), &info, &shared).unwrap();
+    let mut deblurrer = Deblurrer::new(Box::new(engine));
+    let exposures = [1, 2].map(|seed| exposure(seed, false));
+    let mut seen = Vec::new();
+    for round in 0..4 {
+        for copy in [false, true] {
+            for exposure in &exposures {
+                submit(&mut deblurrer, exposure, &[0.5], copy);
+                seen.push((round, resources(&instance)));
+            }
+            for _ in 0..2 {
+                drop(deblurrer.collect_pictures().unwrap());
+                seen.push((round, resources(&instance)));
+            }
+        }
+    }
+    // The first round makes the plan and the textures.
+    let later: Vec<[usize; 5]> = seen.iter().filter(|s| s.0 > 0).map(|s| s.1).collect();
+    assert!(later[0].iter().all(|count| *count > 0), "{later:?}");
+    assert!(later.iter().all(|counts| *counts == later[0]), "{later:?}");
 }
 
 #[test]

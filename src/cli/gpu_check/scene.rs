@@ -4,7 +4,7 @@ use crate::cli::failure::Failure;
 use gem_live::engine::{Engine, Events, Image, Restored};
 use gem_live::event::{Event, Thresholds};
 use gem_live::exposure::Exposure;
-use gem_live::image::{ImageF32, Size};
+use gem_live::image::{ImageU8, Size};
 use gem_live::time::TimeRange;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -17,6 +17,8 @@ pub(super) const EVENTS: usize = 100_000;
 
 /// One exposure of random noise.
 pub(super) struct Scene {
+    /// In eight bits, as cameras deliver it, and the same as numbers.
+    pixels: Vec<u8>,
     blur: Vec<f32>,
     image: Size,
     sensor: Size,
@@ -29,8 +31,8 @@ impl Scene {
     /// `count` random events over the whole exposure and sensor.
     pub(super) fn new(image: Size, sensor: Size, count: usize) -> Self {
         let mut rng = StdRng::seed_from_u64(5);
-        // Eight bits, as cameras deliver them.
-        let blur = (0..3 * image.area()).map(|_| f32::from(rng.random::<u8>()) / 255.0).collect();
+        let pixels: Vec<u8> = (0..3 * image.area()).map(|_| rng.random()).collect();
+        let blur = pixels.iter().map(|v| f32::from(*v) / 255.0).collect();
         let event = |_| Event {
             t_us: rng.random_range(0..33_000),
             x: rng.random_range(0..sensor.width as u16),
@@ -38,7 +40,7 @@ impl Scene {
             polarity: rng.random(),
         };
         let events = (0..count).map(event).collect();
-        Self { blur, image, sensor, padded: sensor, events }
+        Self { pixels, blur, image, sensor, padded: sensor, events }
     }
 
     /// The same with a larger event map, in which the engine mirrors the events at the sensor's edge.
@@ -47,7 +49,7 @@ impl Scene {
     }
 
     pub(super) fn exposure(&self) -> Result<Exposure, Failure> {
-        let frame = ImageF32::new(3, self.image, self.blur.clone())?;
+        let frame = ImageU8::new(3, self.image, self.pixels.clone())?;
         let (events, sensor) = (self.events.clone(), self.sensor);
         Ok(Exposure { frame: frame.into(), span: EXPOSURE, events: events.into(), sensor })
     }

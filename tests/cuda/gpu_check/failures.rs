@@ -42,6 +42,48 @@ fn sweep_a_sanitizer_that_cannot_run_and_a_step_that_hangs_are_reported() {
 
 #[test]
 #[ignore = "sweep; CI runs it"]
+fn sweep_what_was_measured_before_a_kernel_hangs_is_in_the_report() {
+    let Some(packed) = packed() else { return };
+    let report = packed.at("hanging.json");
+    // About 1900 kernels run before the first size, and 700 for each size.
+    let output = Command::new(env!("CARGO_BIN_EXE_gem-live"))
+        .args(["gpu-check", "--quick"])
+        .args(["--size", "16x16"].repeat(4))
+        .arg("--data")
+        .arg(packed.at("pack/golden"))
+        .arg("--json")
+        .arg(&report)
+        .env("LD_LIBRARY_PATH", packed.driver)
+        .env("CUDA_STANDIN_HANG", "3500")
+        .output()
+        .unwrap();
+    println!("{}", text_of(&output));
+    assert_eq!(output.status.code(), Some(1));
+    let all: Value = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    let failures = all["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    let failure = failures[0].as_str().unwrap();
+    assert!(failure.starts_with("16x16, events 16x16"), "{failure}");
+    assert!(failure.ends_with("did not end within 120 s"), "{failure}");
+    assert_eq!(all["golden"].as_array().map(Vec::len), Some(2));
+    let sizes = all["sizes"].as_array().unwrap();
+    assert!((1..4).contains(&sizes.len()), "{sizes:?}");
+    // The table has them, and says what failed.
+    let table = Command::new("python3")
+        .arg(packed.at("pack/scripts/gpu_table.py"))
+        .arg(&report)
+        .arg("--no-pytorch")
+        .arg("--golden")
+        .arg(packed.at("pack/golden"))
+        .output()
+        .unwrap();
+    let text = text_of(&table);
+    assert!(text.contains("**Failed:** 16x16, events 16x16"), "{text}");
+    assert_eq!(rows(&text, &["image", "events", "one instant, host to host"]).len(), sizes.len());
+}
+
+#[test]
+#[ignore = "sweep; CI runs it"]
 fn sweep_a_kernel_that_never_ends_and_a_variant_stay_within_the_budget() {
     let Some(packed) = packed() else { return };
     let path = "/usr/local/bin:/usr/bin:/bin";
@@ -147,5 +189,7 @@ fn sweep_gpu_check_reports_what_is_wrong_and_what_it_could_not_run() {
     assert_eq!(table(&[]).0, Some(9));
     let (status, output_text) = table(&["--no-pytorch"]);
     assert_eq!(status, Some(0), "{output_text}");
-    assert!(output_text.contains("| 10000000.00 |"), "{output_text}");
+    for text in ["| 10000000.00 |", "PyTorch 9.9 on card 0", "1 TFLOP/s"] {
+        assert!(output_text.contains(text), "{text}: {output_text}");
+    }
 }

@@ -86,8 +86,34 @@ fn a_device_that_is_lost_with_exposures_in_flight_is_an_error() {
     assert!(matches!(again, Err(EngineError::Device(_))), "{again:?}");
 }
 
+/// In the CPU engine's place: counts the targets that it is asked for.
+struct Counting(Arc<Mutex<usize>>);
+
+impl Engine for Counting {
+    fn event_input(&self) -> EventInput {
+        EventInput::Counts
+    }
+
+    fn restore(
+        &mut self,
+        _: &Image<'_>,
+        _: &[EventTensor<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        Ok(Vec::new())
+    }
+
+    fn restore_events(
+        &mut self,
+        _: &Image<'_>,
+        events: &Events<'_>,
+    ) -> Result<Vec<Restored>, EngineError> {
+        *self.0.lock().unwrap() += events.targets.len();
+        Ok(Vec::new())
+    }
+}
+
 #[test]
-fn sizes_beyond_the_device_s_limits_are_an_error_with_both_numbers() {
+fn a_size_beyond_the_device_s_limits_is_reported_once_with_both_numbers_and_the_cpu_takes_over() {
     let Some(device) = device() else { return };
     let side = ((device.binding_bytes / 64) as f64).sqrt() as usize / 16 * 16 + 16;
     if side > 2048 {
@@ -95,18 +121,28 @@ fn sizes_beyond_the_device_s_limits_are_an_error_with_both_numbers() {
         return;
     }
     let weights = weights(3);
-    let mut engine = WgpuEngine::with_precision(&weights, &device, Precision::Single).unwrap();
+    let engine = WgpuEngine::with_precision(&weights, &device, Precision::Single).unwrap();
+    let (lines, counted) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Mutex::new(0)));
+    let (to, count) = (Arc::clone(&lines), Arc::clone(&counted));
+    let notice = Box::new(move |line: &str| to.lock().unwrap().push(line.to_owned()));
+    let fallback = Box::new(move || Ok::<Box<dyn Engine>, EngineError>(Box::new(Counting(count))));
+    let mut engine = Failover::new(Box::new(engine), fallback, notice);
     let size = Size::new(side, side);
     let blur = vec![0.5; 3 * size.area()];
     let scene =
         Scene { blur, ..Scene::new(Size::new(16, 16), Size::new(16, 16), Size::new(16, 16)) };
     let large = Image { data: &scene.blur, height: side, width: side };
     let targets = targets();
-    let error = engine.restore_events(&large, &scene.events(&targets)).unwrap_err();
-    let EngineError::Device(line) = error else { panic!("{error}") };
-    println!("{line}");
+    for round in 1..=2 {
+        engine.restore_events(&large, &scene.events(&targets)).unwrap();
+        assert_eq!(*counted.lock().unwrap(), round * targets.len());
+    }
+    let lines = lines.lock().unwrap();
+    println!("{lines:?}");
     let most = format!("its shaders read at most {} MiB", device.binding_bytes >> 20);
-    assert!(line.contains(&most) && !line.contains('\n'), "{line}");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(&most) && !lines[0].contains('\n'), "{}", lines[0]);
+    assert!(lines[0].ends_with("continuing on the CPU"), "{}", lines[0]);
 }
 
 #[test]
