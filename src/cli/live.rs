@@ -204,7 +204,7 @@ impl Live {
         headless::run(parts, outputs, headless::Options { seconds, json, strict })
     }
 
-    /// Opens the window. The built-in clip is restored without one if there is no display.
+    /// Opens the window. The built-in clip is restored without one if it cannot be opened.
     #[cfg(feature = "app")]
     fn window(
         &self,
@@ -215,7 +215,7 @@ impl Live {
         if let Err(e) = gem_live::gui::check_display() {
             return self.without_display(&e.to_string());
         }
-        gem_live::gui::run(gem_live::gui::Options {
+        let result = gem_live::gui::run(gem_live::gui::Options {
             source,
             name: self.sources.sources()?.unwrap_or_default(),
             rig_handle: handle,
@@ -227,8 +227,12 @@ impl Live {
             thresholds: self.thresholds,
             open: self.open_settings(),
             outputs,
-        })?;
-        Ok(ExitCode::SUCCESS)
+        });
+        match result {
+            Ok(()) => Ok(ExitCode::SUCCESS),
+            Err(e @ gem_live::gui::AppError::Failed(_)) => Err(e.into()),
+            Err(e) => self.without_display(&e.to_string()),
+        }
     }
 
     #[cfg(not(feature = "app"))]

@@ -54,6 +54,7 @@ use platform::Display;
 use recipe::Recipe;
 use session::Session;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// Errors of [`run`]; each is one line for the user.
@@ -65,6 +66,9 @@ pub enum AppError {
     /// A system library or a graphics driver is missing, or the window cannot be created.
     #[error("{0}")]
     Window(String),
+    /// The window was open, and has failed.
+    #[error("the window failed: {0}")]
+    Failed(String),
 }
 
 /// Checks whether there is a display for the window, without opening one.
@@ -109,7 +113,7 @@ const ICON: &[u8] = include_bytes!("../../assets/icon/gem-live.png");
 ///
 /// # Errors
 /// [`AppError::NoDisplay`] if there is no display, [`AppError::Window`] if a system library or a
-/// graphics driver is missing, or the window cannot be created.
+/// graphics driver is missing, or the window cannot be created; [`AppError::Failed`] if it fails later.
 pub fn run(options: Options) -> Result<(), AppError> {
     let display = platform::find().map_err(AppError::NoDisplay)?;
     if let Some(line) = platform::missing(display) {
@@ -117,6 +121,8 @@ pub fn run(options: Options) -> Result<(), AppError> {
     }
     let native = native_options(display, options.fullscreen);
     silence_panics_of_this_thread();
+    let is_open = Arc::new(AtomicBool::new(false));
+    let opened = Arc::clone(&is_open);
     let result = caught(|| {
         eframe::run_native(
             "GEM Live",
@@ -126,14 +132,21 @@ pub fn run(options: Options) -> Result<(), AppError> {
                 {
                     return Err(why.into());
                 }
-                start(options, creation)
+                let app = start(options, creation)?;
+                opened.store(true, Ordering::Relaxed);
+                Ok(app)
             }),
         )
     });
-    match result {
-        Ok(result) => result.map_err(|e| AppError::Window(platform::explain(&e, display))),
-        Err(why) => Err(AppError::Window(why)),
-    }
+    let why = match result {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(e)) => platform::explain(&e, display),
+        Err(panic) => panic,
+    };
+    Err(match is_open.load(Ordering::Relaxed) {
+        true => AppError::Failed(why),
+        false => AppError::Window(why),
+    })
 }
 
 /// The libraries of the window panic where the system is not as they expect it. [`run`] reports
