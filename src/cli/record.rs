@@ -251,7 +251,17 @@ impl Record {
                     )
                     .into())
                 }
-                None => Err(format!("{sources}: no pair recorded: it takes two exposures").into()),
+                None => {
+                    let what = match progress.exposures {
+                        0 | 1 => "it takes two exposures",
+                        _ => {
+                            "no two exposures follow each other with all events between them: they \
+                             overlap (is the exposure time too long?), frames or events are missing \
+                             between them, or their sizes differ"
+                        }
+                    };
+                    Err(format!("{sources}: no pair recorded: {what}").into())
+                }
             },
         }
     }

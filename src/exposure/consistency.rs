@@ -24,6 +24,28 @@ const PART: f64 = 0.6;
 /// Sum of both axes' margins before the first event, as shares of the reached sides, up to which
 /// events begin at the grid's first pixels.
 const MARGINS: f64 = 0.25;
+/// Sharp images of a pair that all lie within this share of its exposures have times in a longer unit.
+const MOMENT: f64 = 0.01;
+
+/// Compares the times of sharp images with exposures (start and end in microseconds, in order of
+/// time). With other times, scores compare images of different instants.
+pub fn check_truth(truths_us: &[i64], exposures_us: &[[i64; 2]]) -> Option<Finding> {
+    let (first, last) = (exposures_us.first()?, exposures_us.last()?);
+    let whole = [first[0], last[1]];
+    let range = [*truths_us.iter().min()?, *truths_us.iter().max()?];
+    let inside = |t: &i64| exposures_us.iter().any(|[start, end]| (*start..=*end).contains(t));
+    let outside = truths_us.iter().filter(|t| !inside(t)).count();
+    // Two may be close to each other: one of each exposure's end and start.
+    let exposed: f64 = exposures_us.iter().map(|exposure| length(*exposure)).sum();
+    let moment = truths_us.len() > 2 && range[1] as f64 - range[0] as f64 <= MOMENT * exposed;
+    let finding = Finding::Truth {
+        truths: (truths_us.len(), outside),
+        truths_us: range,
+        exposures_us: whole,
+    };
+    (outside > 0 || moment).then_some(finding)
+}
+
 /// Compares events with exposures (start and end in microseconds, in order of time) and a sensor.
 pub fn check(events: &[Event], exposures_us: &[[i64; 2]], sensor: Size) -> Vec<Finding> {
     let (Some(first), Some(last)) = (exposures_us.first(), exposures_us.last()) else {

@@ -54,7 +54,6 @@ pub(crate) fn with_dict<T, E: From<PickleError>>(
     read: impl FnOnce(Dict<'_, '_>) -> Result<T, E>,
 ) -> Result<T, E> {
     let pickle = load(bytes)?;
-    let damaged = |what| PickleError::Damaged(0, what);
     let mut id = pickle.root();
     // Unwrap the array, and lists around its only element.
     for _ in 0..8 {
@@ -62,11 +61,11 @@ pub(crate) fn with_dict<T, E: From<PickleError>>(
             Node::Dict(_) => break,
             Node::List(_) | Node::Tuple(_) => match pickle.parts(id) {
                 [only] => *only,
-                _ => return Err(damaged("the object is not a single dictionary").into()),
+                _ => return Err(PickleError::NoDictionary.into()),
             },
             // Such as an OrderedDict.
             Node::Call { items, .. } if !items.is_empty() => break,
-            _ => objects(&pickle, id).ok_or(damaged("the object is not a dictionary"))?,
+            _ => objects(&pickle, id).ok_or(PickleError::NoDictionary)?,
         };
     }
     read(Dict { pickle: &pickle, id })
@@ -110,6 +109,9 @@ fn column<'a>(pickle: &Pickle<'a>, id: Id) -> Option<Column<'a>> {
     if let Some(view) = array(pickle, id) {
         return Some(Column::Array(view));
     }
+    // The elements of an array of objects are a list.
+    let listed = objects(pickle, id).filter(|list| matches!(pickle.node(*list), Node::List(_)));
+    let id = listed.unwrap_or(id);
     if !matches!(pickle.node(id), Node::List(_) | Node::Tuple(_)) {
         return None;
     }
@@ -247,6 +249,28 @@ fn int(out: &mut Vec<u8>, n: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arrays_of_objects_are_columns() {
+        // {'p': numpy.array([True, False], dtype=object)} in protocol 2.
+        let pickle = b"\x80\x02}U\x01pcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n\
+            K\x00\x85U\x01b\x87R(K\x01K\x02\x85cnumpy\ndtype\nU\x02O8K\x00K\x01\x87R\
+            (K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x3ftb\x89]\x88a\x89atbs.";
+        let found = with_dict::<_, PickleError>(pickle, |dict| {
+            let column = dict.column("p").unwrap();
+            Ok([column.integer(0), column.integer(1), column.integer(2)])
+        });
+        assert_eq!(found.unwrap(), [Some(1), Some(0), None]);
+    }
+
+    #[test]
+    fn other_objects_are_not_called_damaged() {
+        // None, a number, and a list of two.
+        for pickle in [&b"\x80\x02N."[..], b"\x80\x02K\x07.", b"\x80\x02](K\x01K\x02e."] {
+            let found = with_dict::<(), PickleError>(pickle, |_| Ok(()));
+            assert_eq!(found, Err(PickleError::NoDictionary));
+        }
+    }
 
     #[test]
     fn dictionaries_of_python_2_have_keys_of_bytes() {

@@ -115,10 +115,14 @@ impl Pair {
         sensor(self.frames[0].size(), self.scale_factor)
     }
 
-    /// Contradictions between the events and the exposures or the sensor; empty if there are none.
+    /// Contradictions between the events or the sharp images and the exposures, or between the events
+    /// and the sensor; empty if there are none.
     pub fn findings(&self) -> Vec<Finding> {
         let sensor = self.sensor().unwrap_or(self.frames[0].size());
-        consistency::check(&self.events, &self.exposures_us, sensor)
+        let mut findings = consistency::check(&self.events, &self.exposures_us, sensor);
+        let truth = self.truth.as_ref().map_or(&[][..], |truth| truth.timestamps_us.as_slice());
+        findings.extend(consistency::check_truth(truth, &self.exposures_us));
+        findings
     }
 
     /// One of the blurry images with its exposure and events.

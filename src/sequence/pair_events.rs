@@ -18,6 +18,8 @@ pub(super) const NAMES: [&[&str]; 4] = [
     &["t", "ts", "timestamp", "timestamps", "time", "t_us", "timestamp_us"],
     &["p", "ps", "pol", "polarity", "polarities", "on"],
 ];
+/// Why a column is refused, and what to do.
+const NO_NUMBERS: &str = "not an array of numbers: save numpy arrays of integers or of float64";
 /// The names of the format, for messages.
 const KEYS: [&str; 4] = ["x", "y", "t", "p"];
 /// Orders of the columns of a matrix: of x, y, t, p the number of the column.
@@ -51,7 +53,7 @@ impl<'a> Columns<'a> {
                 field("events", what)
             })?;
             let column = dict.column(name);
-            columns.push(column.ok_or_else(|| field(&quoted(name), "not an array of numbers"))?);
+            columns.push(column.ok_or_else(|| field(&quoted(name), NO_NUMBERS))?);
         }
         Self::new(columns)
     }

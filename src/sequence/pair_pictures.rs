@@ -78,7 +78,7 @@ pub(super) struct Pictures<'a> {
 /// How the numbers of an image become bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Range {
-    /// Floating-point numbers from 0 to 1.
+    /// Floating-point numbers from 0 to 1, and truth values.
     Unit,
     /// Numbers of this many bits.
     Bits(u32),
@@ -87,9 +87,9 @@ enum Range {
 impl Range {
     /// The range of all arrays of one recording that are not bytes: one camera took them.
     fn of(arrays: &[Pictures<'_>]) -> Result<Self, PairError> {
-        let (mut largest, mut float) = (0.0_f64, true);
+        let (mut largest, mut unit) = (0.0_f64, true);
         for array in arrays.iter().filter(|a| a.view.bytes().is_none()) {
-            float &= array.view.is_float();
+            unit &= array.view.is_float() || array.view.is_bool();
             for i in 0..array.view.count() {
                 let value = array.view.float(i);
                 if !(0.0..65536.0).contains(&value) {
@@ -100,7 +100,7 @@ impl Range {
             }
         }
         Ok(match largest {
-            v if float && v <= 1.0 => Self::Unit,
+            v if unit && v <= 1.0 => Self::Unit,
             // A mean of frames may exceed the largest byte by the error of its rounding.
             v if v < 255.5 => Self::Bits(8),
             v if v < 1024.0 => Self::Bits(10),
@@ -235,6 +235,10 @@ mod tests {
             assert_eq!(found, bytes, "{descr} {repair:?}");
             assert_eq!(repairs.iter().collect::<Vec<_>>(), [(repair, 1)]);
         }
+        let black_or_white: Vec<u8> = (0..60).map(|i| i % 2).collect();
+        let (found, repairs) = read("|b1", &shape, &black_or_white).unwrap();
+        assert_eq!(found, black_or_white.iter().map(|b| b * 255).collect::<Vec<u8>>());
+        assert_eq!(repairs.count(Repair::UnitRange), 1);
         for value in [-1.0, f32::NAN, 70000.0] {
             let error = read("<f4", &shape, &floats(&|_| value)).unwrap_err().to_string();
             assert!(error.contains("blur1: the value"), "{error}");

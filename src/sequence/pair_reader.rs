@@ -67,8 +67,30 @@ pub(super) fn read<R: Read + Seek>(
         repairs.add(Repair::ScaleFactor, 1);
     }
     let (events, scale_factor) = events(npz, known, options.times, image, &mut repairs)?;
+    check_milliseconds(&exposures_us, &events, &repairs)?;
     repairs.add(Repair::Folder, u64::from(!npz.folder().is_empty()));
     Ok(Contents { frames, exposures_us, events, scale_factor, truth, repairs })
+}
+
+/// Exposures of this many microseconds, with events between whole microseconds, are milliseconds.
+const SHORT_US: i64 = 200;
+
+/// Refuses files with all times in milliseconds, which would be cut to whole ones.
+fn check_milliseconds(
+    exposures_us: &[[i64; 2]; 2],
+    events: &[Event],
+    repairs: &Repairs,
+) -> Result<(), PairError> {
+    let [us, other_us] = exposures_us.map(|[start, end]| end.saturating_sub(start));
+    let cut = repairs.count(Repair::FractionalTime);
+    if us.max(other_us) > SHORT_US || cut <= events.len() as u64 / 2 {
+        return Ok(());
+    }
+    let what = format!(
+        "exposures of {us} us, and {cut} events between whole microseconds: in milliseconds? The format \
+         has all times in microseconds: multiply those of exposures, events and sharp images by 1000"
+    );
+    Err(field("exp_end1", what))
 }
 
 /// Start and end of both exposures.

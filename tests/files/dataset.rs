@@ -57,6 +57,17 @@ fn a_written_recording_is_read_back_unchanged() {
 }
 
 #[test]
+fn sharp_images_at_other_times_than_the_exposures_are_found() {
+    let mut pair = sample();
+    assert_eq!(pair.findings(), []);
+    let truth = pair.truth.as_mut().unwrap();
+    truth.timestamps_us.iter_mut().for_each(|t| *t *= 1_000);
+    let found: Vec<String> = pair.findings().iter().map(ToString::to_string).collect();
+    assert!(found[0].contains("2 of 2 sharp images lie outside the exposures"), "{found:?}");
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
+#[test]
 fn each_exposure_has_its_own_events_and_the_large_blur_all() {
     let pair = sample();
     let count = |blur| pair.exposure(blur).unwrap().events.len();

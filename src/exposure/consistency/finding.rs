@@ -51,6 +51,15 @@ pub enum Finding {
         /// The sensor.
         sensor: Size,
     },
+    /// Sharp images that were not taken during the exposures, or all of them within a moment.
+    Truth {
+        /// Number of sharp images, and how many of them lie outside both exposures.
+        truths: (usize, usize),
+        /// First and last time of the sharp images, in microseconds.
+        truths_us: [i64; 2],
+        /// Start of the first exposure and end of the last one, in microseconds.
+        exposures_us: [i64; 2],
+    },
     /// The file and the configuration have different ratios of image to event resolution.
     Scale {
         /// Of the file.
@@ -69,6 +78,7 @@ impl Finding {
             Self::NoEvents => "without events",
             Self::Times { .. } => "with events at other times than the exposures",
             Self::Part { .. } => "with events on a part of the sensor",
+            Self::Truth { .. } => "with sharp images at other times than the exposures",
             Self::Scale { .. } => "with another scale factor than the configuration",
         }
     }
@@ -113,6 +123,20 @@ impl Display for Finding {
                     "no event lies beyond ({x}, {y}) of the {sensor} sensor: the scale factor may \
                      be {:.0} times as large",
                     a.min(b).max(2.0)
+                )
+            }
+            Self::Truth { truths: (all, outside), truths_us, exposures_us } => {
+                match outside {
+                    0 => write!(f, "{all} sharp images within a moment of the exposures")?,
+                    n => write!(f, "{n} of {all} sharp images lie outside the exposures")?,
+                }
+                let [from, until] = truths_us.map(Time);
+                write!(f, "; their times lie from {from} to {until}")?;
+                let [from, until] = exposures_us.map(Time);
+                write!(
+                    f,
+                    ", the exposures from {from} to {until}: sharp_timestamps must have the clock \
+                     and the unit of the exposures, microseconds"
                 )
             }
             Self::Scale { file, configured, outside: (all, outside) } => write!(

@@ -33,6 +33,30 @@ fn matching_events_have_no_finding() {
 }
 
 #[test]
+fn sharp_images_at_other_times_than_the_exposures_are_found() {
+    let times: Vec<i64> = [0, 7_000, 20_000, 22_000, 33_000, 42_000].to_vec();
+    let find = |time: fn(i64) -> i64| {
+        let changed: Vec<i64> = times.iter().map(|t| time(*t)).collect();
+        check_truth(&changed, &EXPOSURES)
+    };
+    assert_eq!(find(|t| t), None);
+    assert_eq!(check_truth(&[], &EXPOSURES), None);
+    assert_eq!(check_truth(&[10_000, 10_000], &EXPOSURES), None);
+    let outside = |finding: Option<Finding>| match finding {
+        Some(Finding::Truth { truths, .. }) => truths,
+        other => panic!("{other:?}"),
+    };
+    // Nanoseconds, another clock, milliseconds, seconds that were cut.
+    assert_eq!(outside(find(|t| t * 1000)), (6, 5));
+    assert_eq!(outside(find(|t| t + 100_000)), (6, 6));
+    assert_eq!(outside(find(|t| t / 1000)), (6, 0));
+    assert_eq!(outside(find(|_| 0)), (6, 0));
+    let text = find(|t| t + 100_000).unwrap().to_string();
+    assert!(text.contains("6 of 6 sharp images lie outside the exposures"), "{text}");
+    assert!(text.contains("from 0.1 s to 0.142 s") && text.contains("to 42000 us"), "{text}");
+}
+
+#[test]
 fn another_unit_is_named() {
     for (time, unit) in [
         ((|t| t * 1000) as fn(i64) -> i64, TimeUnit::Nanoseconds),

@@ -87,6 +87,11 @@ impl<'a> View<'a> {
         self.scalar.kind == ScalarKind::Float
     }
 
+    /// Whether the elements are true or false.
+    pub fn is_bool(&self) -> bool {
+        self.scalar.kind == ScalarKind::Bool
+    }
+
     /// The elements as bytes in row-major order, if that is how they are stored.
     pub fn bytes(&self) -> Option<&[u8]> {
         let plain = self.scalar.kind == ScalarKind::Unsigned && self.scalar.width == 1;

@@ -78,6 +78,9 @@ pub enum PickleError {
          the file is loaded with Python"
     )]
     Refused(String, String),
+    /// Something else than the dictionary that was expected.
+    #[error("it is a Python object other than a dictionary: save a dictionary with x, y, t and p")]
+    NoDictionary,
     /// More parts than any real file has.
     #[error("the pickle has more than {0} parts, which no recording or checkpoint needs")]
     TooLarge(usize),

@@ -8,6 +8,7 @@ mod exposures;
 
 use super::efnet_pictures::{Samples, cropped, picture};
 use super::error::ImportError;
+use super::event_store::check_beyond;
 use super::hdf5::File;
 use super::npz_events::Polarities;
 use super::options::{ImportOptions, TimeUnit};
@@ -221,7 +222,7 @@ impl ForeignRecording for EfNet {
         let [x, y, t, p] =
             self.events.map(|name| self.file.slice(&format!("events/{name}"), from, until));
         let (x, y, t, p) = (x?, y?, t?, p?);
-        let mut events = Vec::with_capacity(t.len());
+        let (mut events, mut beyond) = (Vec::with_capacity(t.len()), 0);
         for (((x, y), t), p) in x.iter().zip(&y).zip(&t).zip(&p) {
             let (x, y) = (x.round(), y.round());
             let within = (0.0..self.sensor.width as f64).contains(&x)
@@ -232,6 +233,7 @@ impl ForeignRecording for EfNet {
                 continue;
             }
             let timed = t.is_finite() && (-MAX_TIME_US..=MAX_TIME_US).contains(&t_us);
+            beyond += usize::from(!within);
             match self.polarities.read(*p).filter(|_| within && timed) {
                 Some(polarity) => {
                     events.push(Event { t_us, x: x as u16, y: y as u16, polarity });
@@ -239,6 +241,7 @@ impl ForeignRecording for EfNet {
                 None => self.outside += 1,
             }
         }
+        check_beyond(&self.path, beyond, events.len(), self.sensor)?;
         events.sort_by_key(|e| e.t_us);
         Ok(events)
     }

@@ -1,10 +1,15 @@
 //! Events of a recording in memory.
 
 use super::epochs::CLOCK_SET_BACK_US;
+use super::error::ImportError;
 use super::options::ImportOptions;
 use crate::event::Event;
 use crate::formats::limits::MAX_TIME_US;
 use crate::image::Size;
+use std::path::Path;
+
+/// Number of events beyond the sensor that may be most of a few.
+const FEW: usize = 100;
 
 /// All events of a recording, in order of time, within the sensor.
 #[derive(Debug, Default)]
@@ -82,6 +87,24 @@ impl EventStore {
     }
 }
 
+/// Refuses events most of which lie beyond the sensor: the others are on a wrong grid, too.
+pub(super) fn check_beyond(
+    path: &Path,
+    beyond: usize,
+    within: usize,
+    sensor: Size,
+) -> Result<(), ImportError> {
+    if beyond <= FEW.max(within) {
+        return Ok(());
+    }
+    let what = format!(
+        "{beyond} of {} events lie beyond a sensor of {sensor} pixels: give its size with --sensor \
+         WIDTHxHEIGHT, or correct the file if x and y are exchanged in it",
+        beyond + within
+    );
+    Err(ImportError::content(path, what))
+}
+
 /// The smallest sensor that has all of these events; for messages.
 pub(super) fn extent(events: &[Event]) -> Size {
     let side = |v: Option<u16>| v.map_or(0, |v| usize::from(v) + 1);
@@ -93,6 +116,19 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
     use super::*;
+
+    #[test]
+    fn events_that_mostly_lie_beyond_the_sensor_are_refused() {
+        let check = |beyond, within| {
+            check_beyond(Path::new("a.bag"), beyond, within, Size::new(24, 16))
+                .map_err(|e| e.to_string())
+        };
+        assert_eq!(check(6_000, 6_000), Ok(()));
+        assert_eq!(check(100, 0), Ok(()));
+        let error = check(6_879, 2_154).unwrap_err();
+        assert!(error.contains("6879 of 9033 events lie beyond a sensor of 24x16"), "{error}");
+        assert!(error.contains("--sensor"), "{error}");
+    }
 
     #[test]
     fn a_clock_that_was_set_back_is_distinguished_from_a_few_late_events() {

@@ -89,7 +89,7 @@ impl HighRev {
         let blur = folder(path, &BLUR).ok_or_else(missing)?;
         let event = folder(path, &EVENT).ok_or_else(missing)?;
         let events = event_files(&event)?;
-        let unit = options.event_unit.unwrap_or(TimeUnit::Microseconds);
+        let mut unit = options.event_unit;
         let (mut found, mut skipped, mut sensor) = (Vec::new(), Vec::new(), None);
         let mut polarities = Polarities::default();
         let mut remarks = vec![
@@ -115,6 +115,11 @@ impl HighRev {
                     continue;
                 }
             };
+            let unit = *unit.get_or_insert_with(|| {
+                let (guessed, remark) = NpzEvents::guess_unit(&read);
+                remarks.extend(remark);
+                guessed
+            });
             let mut first = Vec::new();
             for read in read.into_iter().map(NpzEvents::swapped) {
                 polarities.add(read.polarities());
@@ -160,7 +165,7 @@ impl HighRev {
             remarks,
             skipped,
             dropped,
-            unit,
+            unit: unit.unwrap_or(TimeUnit::Microseconds),
             polarities,
             offset_us,
             cached,

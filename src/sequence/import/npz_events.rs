@@ -2,6 +2,7 @@
 
 use super::error::ImportError;
 use super::options::TimeUnit;
+use super::text_table::unit_of;
 use crate::event::Event;
 use crate::formats::limits::MAX_EVENTS;
 use crate::formats::npz::Npz;
@@ -46,8 +47,7 @@ impl NpzEvents {
 
     /// Number of events, usable or not.
     pub(crate) fn count(&self) -> usize {
-        let [_, _, t, _] = &self.columns;
-        t.len()
+        self.times().len()
     }
 
     /// The largest coordinates.
@@ -60,6 +60,27 @@ impl NpzEvents {
     pub(crate) fn polarities(&self) -> &[f64] {
         let [.., p] = &self.columns;
         p
+    }
+
+    /// The unit of the times in files of a recording, with a remark if it is none of microseconds. They
+    /// are seconds if most have fractions, which a few microseconds may have too; otherwise as in a text
+    /// file.
+    pub(crate) fn guess_unit(files: &[Self]) -> (TimeUnit, Option<String>) {
+        let (mut count, mut fractions, mut largest) = (0_usize, 0_usize, 0.0_f64);
+        for time in files.iter().flat_map(Self::times).filter(|t| t.is_finite()) {
+            count += 1;
+            fractions += usize::from(time.fract() != 0.0);
+            largest = largest.max(time.abs());
+        }
+        let unit = unit_of(largest, 2 * fractions > count);
+        let remark = (unit != TimeUnit::Microseconds)
+            .then(|| format!("times of events in {} (guessed)", unit.symbol()));
+        (unit, remark)
+    }
+
+    fn times(&self) -> &[f64] {
+        let [_, _, t, _] = &self.columns;
+        t
     }
 
     /// Exchanges x and y.
@@ -88,7 +109,12 @@ impl NpzEvents {
                 unreadable += 1;
                 continue;
             };
-            let t_us = (t * unit.in_us()).floor() as i64;
+            let t_us = match unit {
+                // Converted to binary, decimal fractions lie as often below as above.
+                TimeUnit::Seconds | TimeUnit::Milliseconds => (t * unit.in_us()).round(),
+                TimeUnit::Microseconds | TimeUnit::Nanoseconds => (t * unit.in_us()).floor(),
+            };
+            let t_us = t_us as i64;
             out.push(Event { t_us, x: x as u16, y: y as u16, polarity });
         }
         unreadable
@@ -144,6 +170,21 @@ pub(crate) fn npz_files(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_unit_follows_from_the_times() {
+        let unit = |t: &[f64]| {
+            let columns = [t, t, t, t].map(<[f64]>::to_vec);
+            NpzEvents::guess_unit(&[NpzEvents { columns }]).0
+        };
+        assert_eq!(unit(&[0.0, 0.0001, 0.042]), TimeUnit::Seconds);
+        assert_eq!(unit(&[1.7e9 + 0.25, 1.7e9 + 0.5, f64::NAN]), TimeUnit::Seconds);
+        assert_eq!(unit(&[0.0, 100.0, 42_000.0]), TimeUnit::Microseconds);
+        // A few were interpolated.
+        assert_eq!(unit(&[0.0, 100.5, 42_000.0]), TimeUnit::Microseconds);
+        assert_eq!(unit(&[1.7e18]), TimeUnit::Nanoseconds);
+        assert_eq!(unit(&[]), TimeUnit::Microseconds);
+    }
 
     #[test]
     fn polarities_of_every_convention_are_read_and_others_counted() {

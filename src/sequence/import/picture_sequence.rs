@@ -136,10 +136,21 @@ fn matched(
     }
     let mut files: HashMap<String, PathBuf> =
         pictures.into_iter().map(|file| (name_of(&file), file)).collect();
+    // Names may lack the ending, where only one picture can be meant.
+    let mut stems: HashMap<String, Option<String>> = HashMap::new();
+    for name in files.keys() {
+        let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let known = stems.entry(stem).and_modify(|known| *known = None);
+        known.or_insert_with(|| Some(name.clone()));
+    }
     let mut out = Vec::new();
     for time in times {
         let name = time.name.clone().unwrap_or_default();
-        match files.remove(&name) {
+        let file = match stems.get(&name) {
+            Some(Some(file)) if !files.contains_key(&name) => file,
+            _ => &name,
+        };
+        match files.remove(file) {
             Some(file) => out.push((file, time)),
             None => skipped.push(format!("{name}: it has a time, but there is no such picture")),
         }
@@ -202,7 +213,18 @@ pub(super) fn sensor_of(
     };
     let outside =
         |e: &&Event| usize::from(e.x) >= sensor.width || usize::from(e.y) >= sensor.height;
-    if 2 * events.iter().filter(outside).count() > events.len() {
+    let outside = events.iter().filter(outside).count();
+    let exchanged = used.width <= sensor.height && used.height <= sensor.width;
+    if exchanged && 10 * outside > events.len() {
+        let what = format!(
+            "{outside} of {} events lie beyond a sensor of {sensor} pixels ({origin}): they reach \
+             {used}; x and y are exchanged: name the columns of a text file in their order with \
+             --columns, or give the sensor's size with --sensor WIDTHxHEIGHT",
+            events.len()
+        );
+        return Err(ImportError::content(path, what));
+    }
+    if 2 * outside > events.len() {
         let what = format!(
             "most events lie beyond a sensor of {sensor} pixels ({origin}): they reach {used}; \
              give its size with --sensor WIDTHxHEIGHT"

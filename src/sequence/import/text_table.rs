@@ -60,6 +60,11 @@ pub(super) fn guess_unit(times: impl Iterator<Item = f64>) -> TimeUnit {
     let (largest, fractions) = times.fold((0.0, false), |(largest, fractions), t| {
         (f64::max(largest, t.abs()), fractions || t.fract() != 0.0)
     });
+    unit_of(largest, fractions)
+}
+
+/// The unit of times by the largest one, and by whether they have fractions.
+pub(super) fn unit_of(largest: f64, fractions: bool) -> TimeUnit {
     match largest {
         n if n >= 1e17 => TimeUnit::Nanoseconds,
         n if fractions && n < 1e11 => TimeUnit::Seconds,

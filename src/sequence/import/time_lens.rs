@@ -7,7 +7,7 @@
 use super::error::ImportError;
 use super::folder::times_file;
 use super::npz_events::{NpzEvents, Polarities, npz_files};
-use super::options::{ImportOptions, TimeUnit};
+use super::options::ImportOptions;
 use super::picture_sequence::{Parts, PictureSequence};
 use super::text_times;
 use crate::event::Event;
@@ -40,7 +40,8 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
     let pictures = pictures(&images)?;
     let (times, remark) = text_times::read(&times_file(path, &images)?, options)?;
     let size = first_size(&pictures)?.unwrap_or(Size::new(1, 1));
-    let (events, unreadable, note) = read_events(&events, options.sensor.unwrap_or(size), options)?;
+    let (events, unreadable, notes) =
+        read_events(&events, options.sensor.unwrap_or(size), options)?;
     if events.is_empty() {
         return Err(ImportError::content(path, "the sequence has no events"));
     }
@@ -53,13 +54,13 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
         events,
         unreadable,
         sensor: None,
-        remarks: [Some(remark), note].into_iter().flatten().collect(),
+        remarks: std::iter::once(remark).chain(notes).collect(),
     };
     PictureSequence::new(parts, options)
 }
 
-/// All events of a folder, the number of those that are not events, and a remark if coordinates are
-/// in 32nds of a pixel.
+/// All events of a folder, the number of those that are not events, and remarks if coordinates are in
+/// 32nds of a pixel or times are not in microseconds.
 ///
 /// # Errors
 /// A file cannot be read.
@@ -67,7 +68,7 @@ pub(crate) fn read_events(
     folder: &Path,
     sensor: Size,
     options: &ImportOptions,
-) -> Result<(Vec<Event>, usize, Option<String>), ImportError> {
+) -> Result<(Vec<Event>, usize, Vec<String>), ImportError> {
     let (mut files, mut count, mut polarities) = (Vec::new(), 0, Polarities::default());
     for file in npz_files(folder)? {
         let read = NpzEvents::read(&file)?;
@@ -87,14 +88,17 @@ pub(crate) fn read_events(
     // size.
     let fine = reach[0] > 4.0 * sensor.width as f64 || reach[1] > 4.0 * sensor.height as f64;
     let per_pixel = if fine { STEPS } else { 1.0 };
-    let unit = options.event_unit.unwrap_or(TimeUnit::Microseconds);
+    let (unit, unit_note) = match options.event_unit {
+        Some(unit) => (unit, None),
+        None => NpzEvents::guess_unit(&files),
+    };
     let (mut events, mut unreadable) = (Vec::new(), 0);
     for file in files {
         unreadable += file.append(per_pixel, unit, |p| polarities.read(p), &mut events);
     }
-    let note = fine.then(|| {
+    let fine_note = fine.then(|| {
         let [x, y] = reach;
         format!("coordinates reach ({x}, {y}): taken as 32nds of a pixel, as BS-ERGB stores them")
     });
-    Ok((events, unreadable, note))
+    Ok((events, unreadable, [unit_note, fine_note].into_iter().flatten().collect()))
 }

@@ -2,6 +2,7 @@
 
 use super::{PERIOD_US, T0, events, file, frame, one_camera, play, refusal};
 use crate::aedat4::{Frame, Packing, Writer};
+use std::process::Command;
 
 #[test]
 fn deeper_samples_become_the_same_eight_bits() {
@@ -72,4 +73,23 @@ fn frames_without_an_exposure_need_it_as_an_option() {
         assert_eq!(spans, expected);
         assert_eq!(played.drops.snapshot(), []);
     }
+}
+
+#[test]
+fn overlapping_exposures_are_named_as_the_reason_that_nothing_was_recorded() {
+    let (folder, path) = file();
+    let mut writer = Writer::new(Packing::Lz4, &one_camera());
+    for i in 0..6 {
+        let start = T0 + i * PERIOD_US;
+        writer.events(0, &events(start, false));
+        writer.frame(1, &Frame { exposure_us: 3 * PERIOD_US / 2, ..frame(start, 0) });
+    }
+    writer.write(&path, true);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gem-live"));
+    command.args(["record", "--source", &format!("replay:{}", path.display()), "--out"]);
+    let output = command.arg(folder.path().join("out")).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{printed}");
+    assert!(printed.contains("they overlap (is the exposure time too long?)"), "{printed}");
+    assert!(!folder.path().join("out").exists(), "a folder without a pair is left behind");
 }

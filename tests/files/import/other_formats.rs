@@ -86,6 +86,37 @@ fn time_lens_datasets_equal_ms_rbd() {
     }
 }
 
+#[test]
+fn events_in_seconds_are_recognised_in_npz_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    let sequence = here.join("hs/scene");
+    let mut times = String::new();
+    for (k, (blurry, [start, _], _)) in frames(&wanted).iter().enumerate() {
+        save(blurry, &sequence.join(format!("images/{k:06}.png")));
+        times += &format!("{:.6}\n", *start as f64 / 1e6);
+    }
+    std::fs::write(sequence.join("images/timestamp.txt"), times).unwrap();
+    std::fs::create_dir_all(sequence.join("events")).unwrap();
+    for (k, pair) in wanted.iter().enumerate() {
+        let column = |f: &dyn Fn(&Event) -> f64| {
+            let bytes: Vec<u8> = pair.events.iter().flat_map(|e| f(e).to_le_bytes()).collect();
+            npy::write("<f8", &[pair.events.len()], &bytes)
+        };
+        let file = npz::write(&[
+            ("x", column(&|e| f64::from(e.x))),
+            ("y", column(&|e| f64::from(e.y))),
+            ("timestamp", column(&|e| e.t_us as f64 / 1e6)),
+            ("polarity", column(&|e| f64::from(u8::from(e.polarity)))),
+        ]);
+        std::fs::write(sequence.join(format!("events/{k:06}.npz")), file.unwrap()).unwrap();
+    }
+    let printed = run(&["import", "hs", "--out", "set", "--exposure-us", "12000"], here).unwrap();
+    same(&imported(&here.join("set")), &blurry(&wanted), "seconds");
+    assert!(printed.contains("times of events in s (guessed)"), "{printed}");
+}
+
 /// Fixtures by the formats' own libraries, as far as h5py, rosbags and mcap are installed.
 fn fixtures(folder: &Path, pairs: &[Pair]) -> PathBuf {
     for (i, pair) in pairs.iter().enumerate() {

@@ -3,6 +3,23 @@
 use super::*;
 
 #[test]
+fn exchanged_columns_are_refused_and_the_option_puts_them_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    // Names without an ending mean the pictures, too.
+    let named = |k: usize, [start, end]: [i64; 2]| format!("{k:06},{start},{}\n", end - start);
+    export(&here.join("raw"), &wanted, "name,timestamp_us,exposure_us\n", named);
+    let on = |e: &Event| i32::from(e.polarity);
+    let csv = event_lines(&events(&wanted), |e| format!("{},{},{},{}\n", e.t_us, e.y, e.x, on(e)));
+    std::fs::write(here.join("raw/events.csv"), csv).unwrap();
+    let error = run(&["import", "raw", "--out", "set"], here).unwrap_err();
+    assert!(error.contains("x and y are exchanged") && error.contains("--columns"), "{error}");
+    run(&["import", "raw", "--out", "set", "--columns", "t,y,x,p"], here).unwrap();
+    same(&imported(&here.join("set")), &wanted, "exchanged");
+}
+
+#[test]
 fn unknown_exposures_must_be_given_and_other_layouts_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

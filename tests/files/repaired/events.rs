@@ -128,6 +128,33 @@ fn exposures_in_seconds_are_named() {
 }
 
 #[test]
+fn all_times_in_milliseconds_are_named() {
+    let time = |ms: f64| npy("<f8", &[], &ms.to_le_bytes());
+    let mut rows = rows();
+    rows.iter_mut().for_each(|row| row[2] /= 1_000.0);
+    let text = error(&[
+        ("exp_start1", time(1.0)),
+        ("exp_end1", time(2.0)),
+        ("exp_start2", time(2.5)),
+        ("exp_end2", time(3.5)),
+        ("events", dictionary(&rows, |_| {})),
+    ]);
+    assert!(text.contains("in milliseconds?") && text.contains("by 1000"), "{text}");
+}
+
+#[test]
+fn objects_that_are_no_dictionary_are_not_called_damaged() {
+    let mut w = Writer::new();
+    w.list(|w| {
+        w.int(1);
+        w.int(2);
+    });
+    let text = error(&[("events", npy("|O", &[2], &w.finish()))]);
+    assert!(text.contains("a Python object other than a dictionary"), "{text}");
+    assert!(!text.contains("damaged"), "{text}");
+}
+
+#[test]
 fn polarities_of_every_convention_are_read() {
     for (off, wrapped) in [(0.0, 0), (-1.0, 0), (255.0, 333)] {
         let mut rows = rows();

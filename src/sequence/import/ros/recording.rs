@@ -11,6 +11,7 @@ use crate::formats::limits::{MAX_EVENTS, check_sensor};
 use crate::formats::pictures::SampleBits;
 use crate::image::{ImageU8, Size};
 use crate::sequence::import::error::ImportError;
+use crate::sequence::import::event_store::check_beyond;
 use crate::sequence::import::options::ImportOptions;
 use crate::sequence::import::recording::{ForeignRecording, FrameInfo, ordered};
 use std::collections::BTreeMap;
@@ -216,7 +217,7 @@ impl ForeignRecording for RosRecording {
 
     fn events(&mut self, from_us: i64, until_us: i64) -> Result<Vec<Event>, ImportError> {
         let [from, until] = [from_us, until_us].map(|t| t.saturating_sub(self.shift_us));
-        let mut out = Vec::new();
+        let (mut out, mut beyond) = (Vec::new(), 0);
         for message in &self.events {
             let [first, last] = message.range_us;
             if last < from || first >= until {
@@ -236,12 +237,14 @@ impl ForeignRecording for RosRecording {
                 outside += usize::from(new && timed && !within);
                 !new || (within && timed)
             });
-            self.outside += outside;
+            beyond += outside;
             if out.len() > MAX_EVENTS {
                 let what = format!("more than {MAX_EVENTS} events from {from_us} to {until_us} us");
                 return Err(ImportError::content(&self.path, what));
             }
         }
+        self.outside += beyond;
+        check_beyond(&self.path, beyond, out.len(), self.sensor)?;
         out.iter_mut().for_each(|e| e.t_us = e.t_us.saturating_add(self.shift_us));
         out.sort_by_key(|e| e.t_us);
         Ok(out)
