@@ -80,7 +80,7 @@ impl Layers {
             let (kernel, shape) = (k as u32, [cout, cin, k * k]);
             // The deformable convolutions and the last one have shaders of their own.
             let tiled = order == Order::InputFirst && name != "dec.conv";
-            let tile = device.offered.filter(|_| tiled).map(|m| m.tile as usize);
+            let tile = device.offered.matrices.filter(|_| tiled).map(|m| m.tile as usize);
             let tiles = tile.map(|tile| tiles(w, shape, 4 * outputs, tile)).unwrap_or_default();
             let layer = Layer {
                 kernel,
@@ -101,7 +101,7 @@ impl Layers {
             let square = |w: &[f32]| matrices(w, [c, c, 1], [v, v], Order::InputFirst);
             let own = FirstLayer::new(weights, &name, c);
             for (what, w) in [("event", &own.event), ("image", &own.image)] {
-                let tile = device.offered.map(|m| m.tile as usize);
+                let tile = device.offered.matrices.map(|m| m.tile as usize);
                 let tiles = tile.map(|tile| tiles(w, [c, c, 1], c, tile)).unwrap_or_default();
                 let layer = Layer { tiles: all.add_tiles(tiles), ..layer };
                 all.add(format!("{name}.{what}"), layer, square(w), vectors(&[], v));

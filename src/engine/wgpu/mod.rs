@@ -13,6 +13,7 @@ mod faults;
 mod job;
 mod layers;
 mod mapped;
+mod optional;
 mod pack;
 mod parameters;
 mod pictures;
@@ -40,8 +41,10 @@ use device::Device;
 use job::Job;
 use layers::Layers;
 use mapped::Arrivals;
+use optional::Optional;
 use parameters::Target;
 use plan::{Plan, Shape};
+use self_check::SelfCheck;
 use session::{Input, Session, Work};
 use std::collections::VecDeque;
 
@@ -89,7 +92,7 @@ impl WgpuEngine {
         if engine.device.check().is_ok() {
             return Ok(engine);
         }
-        // The device was lost when it tried cooperative matrices.
+        // The device was lost when it tried what else it has.
         Self::on(weights, Device::open(info, precision, false)?)
     }
 
@@ -123,36 +126,34 @@ impl WgpuEngine {
             arrivals,
             device,
         };
-        if let Some(shape) = engine.device.offered {
-            engine.try_matrices(shape);
+        if engine.device.offered != Optional::default() {
+            engine.try_optional(&SelfCheck::new(weights)?);
         }
         Ok(engine)
     }
 
-    /// Uses cooperative matrices from now on, if a small image is restored with them as without.
-    fn try_matrices(&mut self, shape: MatrixShape) {
+    /// Uses as much from now on of what the device has as restores a small image correctly.
+    fn try_optional(&mut self, check: &SelfCheck) {
         let name = self.device.name().to_owned();
-        let channels = self.layers.input.channels();
-        let restore = |matrices, image: &Image<'_>, tensor: EventTensor<'_>| {
-            self.use_matrices(matrices);
-            self.restore(image, &[tensor])
-        };
-        match self_check::agreement_db(channels, shape, restore) {
-            Ok(db) if db >= self_check::NEEDED_DB => {
-                tracing::info!("{name}: cooperative matrices are used, {db:.0} dB");
-                return;
+        for choice in self.device.offered.choices() {
+            self.device.used = choice;
+            self.forget();
+            if choice == Optional::default() {
+                break;
             }
-            Ok(db) => tracing::warn!("{name}: cooperative matrices are wrong, {db:.0} dB"),
-            Err(why) => tracing::warn!("{name}: cooperative matrices failed: {why}"),
+            let what = choice.describe();
+            let agreement = check.agreement_db(self);
+            self.forget();
+            match agreement {
+                Ok(db) if db >= self_check::NEEDED_DB => {
+                    tracing::info!("{name} uses {what}, {db:.0} dB");
+                    break;
+                }
+                Ok(db) => tracing::warn!("{name}: wrong with {what}, {db:.0} dB"),
+                Err(why) => tracing::warn!("{name} failed with {what}: {why}"),
+            }
+            self.device.faults.clear();
         }
-        self.use_matrices(None);
-        self.device.faults.clear();
-    }
-
-    /// The shaders of the plans that follow.
-    fn use_matrices(&mut self, shape: Option<MatrixShape>) {
-        self.device.matrices = shape;
-        self.forget();
     }
 
     /// The device's index and name.
@@ -167,7 +168,12 @@ impl WgpuEngine {
 
     /// Cooperative matrices that it computes with, if it does.
     pub fn matrices(&self) -> Option<MatrixShape> {
-        self.device.matrices
+        self.device.used.matrices
+    }
+
+    /// Threads of the largest subgroup, if those of a subgroup read weights together.
+    pub fn subgroups(&self) -> Option<u32> {
+        self.device.used.subgroups
     }
 
     /// Device memory in bytes that the last restoration's plan and its pictures hold, weights not

@@ -1,8 +1,10 @@
-//! Compares experimental shaders with plain ones on this very device, when an engine is made.
+//! Restores a small image on this very device when an engine is made, and compares it with what the
+//! processor makes of it: some shaders need what wgpu or drivers have seldom run.
 
-use super::adapters::MatrixShape;
-use crate::engine::{EngineError, EventTensor, Image, Restored};
+use crate::engine::cpu::CpuEngine;
+use crate::engine::{Engine, EngineError, EventTensor, Image};
 use crate::image::Size;
+use crate::network::Weights;
 
 /// Required agreement in dB below the largest value. Weights and pixels of half precision give more
 /// than 50 dB (`tests/network/wgpu.rs`); a wrong layout gives less than 20.
@@ -11,29 +13,38 @@ pub(super) const NEEDED_DB: f64 = 40.0;
 const IMAGE: Size = Size::new(48, 32);
 const EVENTS: Size = Size::new(24, 16);
 
-/// Agreement of a small image that is restored with cooperative matrices with the same one restored
-/// by plain shaders. `restore` does either; `channels` is the number of those of an event tensor.
-pub(super) fn agreement_db(
-    channels: usize,
-    shape: MatrixShape,
-    mut restore: impl FnMut(
-        Option<MatrixShape>,
-        &Image<'_>,
-        EventTensor<'_>,
-    ) -> Result<Vec<Restored>, EngineError>,
-) -> Result<f64, EngineError> {
-    let number = |i: usize| (i * 7919 % 251) as f32 / 250.0;
-    let blur: Vec<f32> = (0..3 * IMAGE.area()).map(number).collect();
-    let events: Vec<f32> =
-        (0..channels * EVENTS.area()).map(|i| (i * 31 % 17 / 14) as f32).collect();
-    let image = Image { data: &blur, height: IMAGE.height, width: IMAGE.width };
-    let tensor = EventTensor { data: &events, height: EVENTS.height, width: EVENTS.width };
-    let mut ratio = |matrices| -> Result<Vec<f32>, EngineError> {
-        let restored = restore(matrices, &image, tensor)?;
+/// A small image with events, and the ratio of sharp to blurry that belongs to them.
+pub(super) struct SelfCheck {
+    blur: Vec<f32>,
+    events: Vec<f32>,
+    expected: Vec<f32>,
+}
+
+impl SelfCheck {
+    pub(super) fn new(weights: &Weights) -> Result<Self, EngineError> {
+        let number = |i: usize| (i * 7919 % 251) as f32 / 250.0;
+        let channels = weights.event_input().channels();
+        let count = |i: usize| (i * 31 % 17 / 14) as f32;
+        let mut check = Self {
+            blur: (0..3 * IMAGE.area()).map(number).collect(),
+            events: (0..channels * EVENTS.area()).map(count).collect(),
+            expected: Vec::new(),
+        };
+        check.expected = check.ratio(&mut CpuEngine::new(weights, 1)?)?;
+        Ok(check)
+    }
+
+    fn ratio(&self, engine: &mut dyn Engine) -> Result<Vec<f32>, EngineError> {
+        let image = Image { data: &self.blur, height: IMAGE.height, width: IMAGE.width };
+        let tensor = EventTensor { data: &self.events, height: EVENTS.height, width: EVENTS.width };
+        let restored = engine.restore(&image, &[tensor])?;
         Ok(restored.into_iter().next().unwrap_or_default().ratio)
-    };
-    let (plain, with) = (ratio(None)?, ratio(Some(shape))?);
-    Ok(below_peak_db(&with, &plain))
+    }
+
+    /// How well an engine's result agrees with the processor's.
+    pub(super) fn agreement_db(&self, engine: &mut dyn Engine) -> Result<f64, EngineError> {
+        Ok(below_peak_db(&self.ratio(engine)?, &self.expected))
+    }
 }
 
 /// How far the difference lies below the largest value, in dB; not a number if a value is not.

@@ -57,11 +57,13 @@ pub(super) struct Kernel {
     pub(super) name: KernelName,
     /// The result is in single precision, whatever maps are stored in.
     pub(super) wide: bool,
+    /// A subgroup reads its weights once, see [`KernelName::sharing`].
+    pub(super) subgroups: bool,
 }
 
 impl From<KernelName> for Kernel {
     fn from(name: KernelName) -> Self {
-        Self { name, wide: false }
+        Self { name, wide: false, subgroups: false }
     }
 }
 
@@ -105,6 +107,17 @@ impl KernelName {
         (vectors / 2).min(8)
     }
 
+    /// Neighbouring threads that read the same weights; a kernel may use subgroups that are no
+    /// larger. `None`: it has no form for subgroups.
+    pub(super) fn sharing(self) -> Option<u32> {
+        match self {
+            Self::Conv { matrices: None, .. } => Some(64),
+            Self::Deform { .. } => Some(32),
+            Self::Fuse { vectors } => Some(128 / vectors.max(1)),
+            _ => None,
+        }
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::Conv { .. } => include_str!("../../../shaders/san/conv.wgsl"),
@@ -120,13 +133,15 @@ impl KernelName {
     }
 
     /// What shaders have in front of them that add up four pixels and eight outputs per thread.
-    fn sums(self) -> &'static str {
-        match self {
-            Self::Conv { matrices: None, .. } | Self::Deform { .. } | Self::Fuse { .. } => {
-                include_str!("../../../shaders/san/sums.wgsl")
-            }
-            _ => "",
-        }
+    fn sums(self, subgroups: bool) -> String {
+        let Some(sharing) = self.sharing() else { return String::new() };
+        let place = if subgroups {
+            include_str!("../../../shaders/san/place_subgroup.wgsl")
+        } else {
+            include_str!("../../../shaders/san/place_own.wgsl")
+        };
+        let sums = include_str!("../../../shaders/san/sums.wgsl");
+        format!("const SHARING: u32 = {sharing}u;\n{place}{sums}")
     }
 
     /// The part of a shader that has several forms.
@@ -200,7 +215,7 @@ pub(super) fn source(kernel: &Kernel, precision: Precision) -> String {
     ));
     text.push_str(&name.constants());
     text.push_str(include_str!("../../../shaders/san/common.wgsl"));
-    text.push_str(name.sums());
+    text.push_str(&name.sums(kernel.subgroups));
     text.push_str(name.text());
     text.push_str(name.end());
     text

@@ -74,7 +74,7 @@ impl Builder<'_> {
             Post::ReluAdd(skip) => (true, Some(skip)),
         };
         let add = skip.is_some();
-        let matrices = self.device.matrices.zip(layer.tiles);
+        let matrices = self.device.used.matrices.zip(layer.tiles);
         let block = Conv {
             height: size.height as u32,
             width: size.width as u32,
@@ -100,7 +100,8 @@ impl Builder<'_> {
         // A binding that the shader does not use must be there all the same.
         let skip = skip.map_or(&input.buffer, |skip| &skip.buffer);
         let bindings = [&input.buffer, &weights, bias, skip, rows.to];
-        self.launch(Kernel { name, wide: rows.wide }, groups, &block, &bindings);
+        let kernel = Kernel { wide: rows.wide, ..name.into() };
+        self.launch(kernel, groups, &block, &bindings);
     }
 
     /// An encoder: features of the five levels, each projected by `project` while its successor is
