@@ -142,17 +142,30 @@ impl WgpuEngine {
                 break;
             }
             let what = choice.describe();
-            let agreement = check.agreement_db(self);
-            self.forget();
-            match agreement {
-                Ok(db) if db >= self_check::NEEDED_DB => {
+            match self.tried(check) {
+                Ok(db) => {
                     tracing::info!("{name} uses {what}, {db:.0} dB");
                     break;
                 }
-                Ok(db) => tracing::warn!("{name}: wrong with {what}, {db:.0} dB"),
-                Err(why) => tracing::warn!("{name} failed with {what}: {why}"),
+                Err(why) => tracing::warn!("{name} does not use {what}: {why}"),
             }
             self.device.faults.clear();
+        }
+    }
+
+    /// The agreement in dB of a small image with the processor's, if it is enough.
+    fn tried(&mut self, check: &SelfCheck) -> Result<f64, String> {
+        if let Some(largest) = self.device.used.subgroups
+            && !self_check::are_neighbours(&mut self.device, largest)
+        {
+            return Err(format!("a subgroup has not {largest} neighbouring threads at most"));
+        }
+        let agreement = check.agreement_db(self);
+        self.forget();
+        match agreement {
+            Ok(db) if db >= self_check::NEEDED_DB => Ok(db),
+            Ok(db) => Err(format!("wrong, {db:.0} dB")),
+            Err(why) => Err(why.to_string()),
         }
     }
 

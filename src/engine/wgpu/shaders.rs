@@ -41,7 +41,10 @@ pub(super) enum KernelName {
         vectors: u32,
     },
     Head(HeadOutput),
-    Planes,
+    /// Of numbers in eight bits or in single precision.
+    Planes {
+        bytes: bool,
+    },
     Count,
     ScaleCounts {
         vectors: u32,
@@ -49,6 +52,7 @@ pub(super) enum KernelName {
     AppendPrior {
         vectors: u32,
     },
+    Neighbours,
 }
 
 /// A shader to compile.
@@ -75,8 +79,9 @@ impl KernelName {
             Self::Deform { .. } => "deform",
             Self::Fuse { .. } => "fuse",
             Self::Head(_) => "head",
-            Self::Planes => "planes",
+            Self::Planes { .. } => "planes",
             Self::Count => "count",
+            Self::Neighbours => "neighbours",
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => "events",
         }
     }
@@ -97,8 +102,9 @@ impl KernelName {
             Self::Fuse { .. } => "urrrrwr",
             Self::Head(HeadOutput::Picture { .. }) => "urrrrtu",
             Self::Head(_) => "urrrrwu",
-            Self::Planes | Self::Count => "urw",
+            Self::Planes { .. } | Self::Count => "urw",
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => "uurw",
+            Self::Neighbours => "w",
         }
     }
 
@@ -124,8 +130,9 @@ impl KernelName {
             Self::Deform { .. } => include_str!("../../../shaders/san/deform.wgsl"),
             Self::Fuse { .. } => include_str!("../../../shaders/san/fuse.wgsl"),
             Self::Head(_) => include_str!("../../../shaders/san/head.wgsl"),
-            Self::Planes => include_str!("../../../shaders/san/planes.wgsl"),
+            Self::Planes { .. } => include_str!("../../../shaders/san/planes.wgsl"),
             Self::Count => include_str!("../../../shaders/san/count.wgsl"),
+            Self::Neighbours => include_str!("../../../shaders/san/neighbours.wgsl"),
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => {
                 include_str!("../../../shaders/san/events.wgsl")
             }
@@ -142,6 +149,16 @@ impl KernelName {
         };
         let sums = include_str!("../../../shaders/san/sums.wgsl");
         format!("const SHARING: u32 = {sharing}u;\n{place}{sums}")
+    }
+
+    /// What shaders have in front of them that read the blurry image.
+    fn image(self) -> &'static str {
+        match self {
+            Self::Planes { .. } | Self::Head(_) => {
+                include_str!("../../../shaders/san/image.wgsl")
+            }
+            _ => "",
+        }
     }
 
     /// The part of a shader that has several forms.
@@ -179,7 +196,8 @@ impl KernelName {
             Self::Head(output) => {
                 format!("const PIXELS: bool = {};\n", output == HeadOutput::Pixels)
             }
-            Self::Planes | Self::Count => String::new(),
+            Self::Planes { bytes } => format!("const BYTES: bool = {bytes};\n"),
+            Self::Count | Self::Neighbours => String::new(),
         }
     }
 }
@@ -216,6 +234,7 @@ pub(super) fn source(kernel: &Kernel, precision: Precision) -> String {
     text.push_str(&name.constants());
     text.push_str(include_str!("../../../shaders/san/common.wgsl"));
     text.push_str(&name.sums(kernel.subgroups));
+    text.push_str(name.image());
     text.push_str(name.text());
     text.push_str(name.end());
     text

@@ -31,7 +31,12 @@ impl Builder<'_> {
     ) -> Vec<Map> {
         let map = match shape.events {
             Some(_) => self.counts_to_map(shape, target, counts),
-            None => self.planes(shape.padded, self.layers.input.channels(), input, 0.0, 1.0),
+            None => {
+                let channels = self.layers.input.channels();
+                let map = self.map(shape.padded, channels.div_ceil(4) as u32);
+                self.planes(&map, channels, input, [0.0, 1.0], false);
+                map
+            }
         };
         self.encoder("ev_enc", map, |b, level, features| {
             b.project_events(level, features, shape.image)
@@ -58,22 +63,20 @@ impl Builder<'_> {
         map
     }
 
-    /// Planes in single precision as a map: `(v - subtract) * factor`.
+    /// Planes to a map: `(v - subtract) * factor`. If `bytes`, they are in eight bits, and otherwise
+    /// in single precision.
     pub(super) fn planes(
         &mut self,
-        size: Size,
+        map: &Map,
         channels: usize,
         planes: &Buffer,
-        subtract: f32,
-        factor: f32,
-    ) -> Map {
-        let vectors = channels.div_ceil(4);
-        let map = self.map(size, vectors as u32);
-        let block =
-            Planes { area: size.area() as u32, channels: channels as u32, subtract, factor };
-        let bindings = [planes, &map.buffer];
-        self.flat(KernelName::Planes, size.area() * vectors, 64, &block, &bindings);
-        map
+        [subtract, factor]: [f32; 2],
+        bytes: bool,
+    ) {
+        let area = map.size.area();
+        let block = Planes { area: area as u32, channels: channels as u32, subtract, factor };
+        let items = area * map.vectors as usize;
+        self.flat(KernelName::Planes { bytes }, items, 64, &block, &[planes, &map.buffer]);
     }
 
     /// The fusion's first layer on event features, with the constants of the sizes in its bias.

@@ -7,14 +7,24 @@ use crate::engine::wgpu::device::Device;
 use crate::engine::wgpu::parameters::Head;
 use crate::engine::wgpu::shaders::{HeadOutput, KernelName, Source};
 use crate::image::Size;
+use std::mem::take;
 use wgpu::Buffer;
 
 impl Builder<'_> {
-    pub(super) fn image_part(&mut self, size: Size, blurry: &Buffer) -> Vec<Map> {
-        let input = self.planes(size, 3, blurry, 0.5, 2.0);
-        self.encoder("im_enc", input, |b, level, features| {
+    /// What the fusion reads of the image, and the steps that make it: of an image in single
+    /// precision, and of one in eight bits.
+    pub(super) fn image_part(&mut self, size: Size, blurry: &Buffer) -> (Vec<Map>, [Vec<Step>; 2]) {
+        let input = self.map(size, 1);
+        let first = [false, true].map(|bytes| {
+            self.planes(&input, 3, blurry, [0.5, 2.0], bytes);
+            take(&mut self.steps)
+        });
+        let maps = self.encoder("im_enc", input, |b, level, features| {
             b.conv(&format!("msff{}.image", level + 1), features, Source::Plain, Post::Linear)
-        })
+        });
+        let rest = take(&mut self.steps);
+        let steps = first.map(|first| first.into_iter().chain(rest.iter().cloned()).collect());
+        (maps, steps)
     }
 
     /// From the fused levels, finest first, to the head's input.

@@ -32,7 +32,8 @@ fn kernels() -> Vec<Kernel> {
     let pictures = [false, true].map(|gray| HeadOutput::Picture { gray });
     let outputs = [HeadOutput::Numbers, HeadOutput::Pixels].into_iter().chain(pictures);
     all.extend(outputs.map(|output| KernelName::Head(output).into()));
-    all.extend([KernelName::Planes, KernelName::Count].map(Kernel::from));
+    all.extend([false, true].map(|bytes| KernelName::Planes { bytes }.into()));
+    all.extend([KernelName::Count, KernelName::Neighbours].map(Kernel::from));
     for vectors in [24, 25] {
         all.push(KernelName::ScaleCounts { vectors }.into());
     }
@@ -54,8 +55,9 @@ fn every_shader_is_valid_and_can_be_translated_for_vulkan_metal_and_directx() {
                 Precision::Half => Capabilities::SHADER_FLOAT16,
             };
             // Without the capability naga refuses operations on subgroups.
-            capabilities.set(Capabilities::SUBGROUP, kernel.subgroups);
-            assert_eq!(text.contains("subgroup"), kernel.subgroups, "{kernel:?}");
+            let subgroups = kernel.subgroups || kernel.name == KernelName::Neighbours;
+            capabilities.set(Capabilities::SUBGROUP, subgroups);
+            assert_eq!(text.contains("subgroupBroadcast"), subgroups, "{kernel:?}");
             let info = Validator::new(ValidationFlags::all(), capabilities)
                 .validate(&module)
                 .unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(&text)));
