@@ -2,14 +2,7 @@
 
 use super::Precision;
 use super::adapters::MatrixShape;
-
-/// How a convolution reads its input, as in `conv.wgsl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Source {
-    Plain,
-    Pooled,
-    Upsampled,
-}
+use crate::engine::graph::Source;
 
 /// Where the end of the network writes its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -181,7 +174,7 @@ impl KernelName {
             Self::Conv { kernel, source, rectify, add, matrices } => format!(
                 "const KERNEL: u32 = {kernel}u;\nconst SOURCE: u32 = {}u;\n\
                  const RECTIFY: bool = {rectify};\nconst ADD: bool = {add};\n{}",
-                source as u32,
+                source_number(source),
                 matrices.map(matrix_constants).unwrap_or_default()
             ),
             Self::Deform { kernel, vectors } => format!(
@@ -199,6 +192,15 @@ impl KernelName {
             Self::Planes { bytes } => format!("const BYTES: bool = {bytes};\n"),
             Self::Count | Self::Neighbours => String::new(),
         }
+    }
+}
+
+/// As in `conv.wgsl`.
+fn source_number(source: Source) -> u32 {
+    match source {
+        Source::Plain => 0,
+        Source::Pooled => 1,
+        Source::Upsampled => 2,
     }
 }
 

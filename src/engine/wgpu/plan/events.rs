@@ -2,10 +2,10 @@
 
 use super::Shape;
 use super::builder::{Builder, Map};
-use super::convolution::Post;
+use crate::engine::graph::Encoder;
 use crate::engine::wgpu::pack::vectors;
 use crate::engine::wgpu::parameters::{Cells, Planes};
-use crate::engine::wgpu::shaders::{KernelName, Source};
+use crate::engine::wgpu::shaders::KernelName;
 use crate::event::{CHANNELS, EventInput};
 use crate::image::Size;
 use wgpu::Buffer;
@@ -38,9 +38,7 @@ impl Builder<'_> {
                 map
             }
         };
-        self.encoder("ev_enc", map, |b, level, features| {
-            b.project_events(level, features, shape.image)
-        })
+        self.encoded(Encoder::Events(shape.image), map)
     }
 
     fn counts_to_map(&mut self, shape: Shape, target: &Buffer, counts: &Buffer) -> Map {
@@ -79,16 +77,11 @@ impl Builder<'_> {
         self.flat(KernelName::Planes { bytes }, items, 64, &block, &[planes, &map.buffer]);
     }
 
-    /// The fusion's first layer on event features, with the constants of the sizes in its bias.
-    fn project_events(&mut self, level: usize, features: &Map, image: Size) -> Map {
-        let (h, w) = (image.height >> level, image.width >> level);
-        let Size { width, height } = features.size;
-        let cell = [2.0 * height as f32 / h as f32, 2.0 * width as f32 / w as f32];
-        let bias = self.layers.first.get(level).map(|f| f.bias(cell)).unwrap_or_default();
-        let bias = vectors(&bias, features.vectors as usize);
-        let bias = self.device.upload("bias of events", &bias);
-        let mut layer = self.layers.of(&format!("msff{}.event", level + 1));
-        layer.bias = 0;
-        self.conv_with(layer, &bias, features, Source::Plain, Post::Linear)
+    /// The bias of the fusion's first layer on event features, with the constants of the sizes.
+    pub(super) fn event_bias(&mut self, level: usize, features: &Map, image: Size) -> Buffer {
+        let image = Size::new(image.width >> level, image.height >> level);
+        let first = self.layers.first.get(level);
+        let bias = first.map(|first| first.bias(features.size, image)).unwrap_or_default();
+        self.device.upload("bias of events", &vectors(&bias, features.vectors as usize))
     }
 }

@@ -98,7 +98,7 @@ impl Plan {
         for (level, (event, image)) in event_maps.into_iter().zip(&image_maps).enumerate() {
             fused.push(b.fuse_and_deform(level, event, image));
         }
-        let decoded = b.decode(fused);
+        let decoded = b.decoded(fused);
         let body = take(&mut b.steps);
         let head = b.head_bindings(&decoded, &blurry, &target);
         let [numbers, pixels] = [(HeadOutput::Numbers, numbers), (HeadOutput::Pixels, pixels)]
