@@ -24,6 +24,7 @@ mod self_check;
 mod session;
 mod shaders;
 mod shared;
+mod trial;
 mod waiting;
 
 pub use adapters::{AdapterInfo, DeviceKind, MatrixShape, adapters};
@@ -41,10 +42,8 @@ use device::Device;
 use job::Job;
 use layers::Layers;
 use mapped::Arrivals;
-use optional::Optional;
 use parameters::Target;
 use plan::{Plan, Shape};
-use self_check::SelfCheck;
 use session::{Input, Session, Work};
 use std::collections::VecDeque;
 
@@ -126,47 +125,8 @@ impl WgpuEngine {
             arrivals,
             device,
         };
-        if engine.device.offered != Optional::default() {
-            engine.try_optional(&SelfCheck::new(weights)?);
-        }
+        engine.try_optional(weights)?;
         Ok(engine)
-    }
-
-    /// Uses as much from now on of what the device has as restores a small image correctly.
-    fn try_optional(&mut self, check: &SelfCheck) {
-        let name = self.device.name().to_owned();
-        for choice in self.device.offered.choices() {
-            self.device.used = choice;
-            self.forget();
-            if choice == Optional::default() {
-                break;
-            }
-            let what = choice.describe();
-            match self.tried(check) {
-                Ok(db) => {
-                    tracing::info!("{name} uses {what}, {db:.0} dB");
-                    break;
-                }
-                Err(why) => tracing::warn!("{name} does not use {what}: {why}"),
-            }
-            self.device.faults.clear();
-        }
-    }
-
-    /// The agreement in dB of a small image with the processor's, if it is enough.
-    fn tried(&mut self, check: &SelfCheck) -> Result<f64, String> {
-        if let Some(largest) = self.device.used.subgroups
-            && !self_check::are_neighbours(&mut self.device, largest)
-        {
-            return Err(format!("a subgroup has not {largest} neighbouring threads at most"));
-        }
-        let agreement = check.agreement_db(self);
-        self.forget();
-        match agreement {
-            Ok(db) if db >= self_check::NEEDED_DB => Ok(db),
-            Ok(db) => Err(format!("wrong, {db:.0} dB")),
-            Err(why) => Err(why.to_string()),
-        }
     }
 
     /// The device's index and name.
