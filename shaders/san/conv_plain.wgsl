@@ -7,7 +7,7 @@
 @group(0) @binding(2) var<storage, read> weights: array<mat4x4<f32>>;
 
 const SIDE: u32 = 16u + KERNEL - 1u;
-const THREADS: u32 = 128u;
+const THREADS: u32 = 2u * SHARING;
 
 var<workgroup> window: array<vec4<f32>, SIDE * SIDE>;
 
@@ -17,9 +17,9 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
     let x0 = block.x * 16u;
     // A row of 16 pixels belongs to four threads; pixels of one thread are four apart, so that
     // neighbouring threads read neighbouring vectors.
-    let row = thread % 64u / 4u;
+    let row = thread % SHARING / 4u;
     let column = thread % 4u;
-    let output = block.z * 4u + thread / 64u * 2u;
+    let output = block.z * 4u + thread / SHARING * 2u;
     var sums = biases(layer.bias + output);
     // Small maps leave most of a tile empty.
     let busy = y0 + row < layer.first_row + layer.rows && x0 + column < layer.width;

@@ -8,9 +8,9 @@ struct Target {
     on_scale: f32,
     events: u32,
     rounding: f32,
+    eight_bit: u32,
     unused0: u32,
     unused1: u32,
-    unused2: u32,
 }
 
 @group(0) @binding(0) var<uniform> target_: Target;

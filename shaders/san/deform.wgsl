@@ -25,8 +25,8 @@ struct Layer {
 @group(0) @binding(5) var<storage, read_write> result: array<Output>;
 
 const TAPS: u32 = KERNEL * KERNEL;
-const THREADS: u32 = 32u * GROUPS;
-const PIXELS: u32 = 128u;
+const THREADS: u32 = SHARING * GROUPS;
+const PIXELS: u32 = 4u * SHARING;
 
 // The four samples around the place where a pixel reads, and their parts times the mask.
 var<workgroup> places: array<vec4<u32>, PIXELS>;
@@ -86,8 +86,8 @@ fn store(y: u32, x: u32, output: u32, sum: vec4<f32>) {
 fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
     let y0 = layer.first_row + block.y * 8u;
     let x0 = block.x * 16u;
-    let first = thread % 32u;
-    let output = (block.z * GROUPS + thread / 32u) * 2u;
+    let first = thread % SHARING;
+    let output = (block.z * GROUPS + thread / SHARING) * 2u;
     var sums = biases(layer.bias + output);
     // Four pixels of a thread are two rows apart. Small maps leave most of a tile empty.
     let y = y0 + first / 16u;
@@ -116,8 +116,8 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
             if (busy) {
                 for (var vector = 0u; vector < 4u; vector++) {
                     let place = vector * PIXELS + first;
-                    add_products(&sums, matrix, samples[place], samples[place + 32u],
-                        samples[place + 64u], samples[place + 96u]);
+                    add_products(&sums, matrix, samples[place], samples[place + SHARING],
+                        samples[place + 2u * SHARING], samples[place + 3u * SHARING]);
                     matrix += VECTORS;
                 }
             }

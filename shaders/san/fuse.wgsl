@@ -33,8 +33,8 @@ struct Corner {
 
 const THREADS: u32 = 64u;
 const PIXELS: u32 = 512u / VECTORS;
-// Threads with the same outputs, and how far apart the pixels of a thread are.
-const STEP: u32 = PIXELS / 4u;
+// How far apart the pixels of a thread are.
+const STEP: u32 = SHARING;
 
 // [vector][pixel]
 var<workgroup> values: array<vec4<f32>, 512>;
@@ -120,8 +120,8 @@ fn main(
     @builtin(num_workgroups) blocks: vec3<u32>,
     @builtin(local_invocation_index) thread: u32,
 ) {
-    let first = thread % STEP;
-    let output = thread / STEP * 2u;
+    let first = thread % SHARING;
+    let output = thread / SHARING * 2u;
     let start = (block.y * blocks.x + block.x) * PIXELS + first;
     let busy = start < layer.height * layer.width;
     let p0 = bounded(start);

@@ -18,16 +18,16 @@ struct Target {
     on_scale: f32,
     events: u32,
     rounding: f32,
+    eight_bit: u32,  // whether the blurry image is
     unused0: u32,
     unused1: u32,
-    unused2: u32,
 }
 
 @group(0) @binding(0) var<uniform> layer: Layer;
 @group(0) @binding(1) var<storage, read> source: array<Map>;
 @group(0) @binding(2) var<storage, read> weights: array<mat4x4<f32>>;
 @group(0) @binding(3) var<storage, read> bias: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> blurry: array<f32>;
+@group(0) @binding(4) var<storage, read> blurry: array<u32>;
 @group(0) @binding(6) var<uniform> target_: Target;
 
 const VECTORS: u32 = 4u;
@@ -41,6 +41,14 @@ fn input_at(y: i32, x: i32, input: u32) -> vec4<f32> {
         return vec4<f32>();
     }
     return vec4<f32>(source[(u32(y) * layer.width + u32(x)) * VECTORS + input]);
+}
+
+// Number `at` of the blurry image.
+fn image_at(at: u32) -> f32 {
+    if (target_.eight_bit != 0u) {
+        return fraction_in(blurry[at / 4u], at);
+    }
+    return bitcast<f32>(blurry[at]);
 }
 
 fn softplus(v: vec4<f32>) -> vec4<f32> {

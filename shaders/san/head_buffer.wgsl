@@ -8,7 +8,9 @@ fn put(place: u32, channel: u32, sums: vec4<f32>) {
     let area = layer.height * layer.width;
     let at = channel * area + place;
     let ratio = softplus(sums);
-    let sharp = ratio * vec4<f32>(blurry[at], blurry[at + 1u], blurry[at + 2u], blurry[at + 3u]);
+    let blurred =
+        vec4<f32>(image_at(at), image_at(at + 1u), image_at(at + 2u), image_at(at + 3u));
+    let sharp = ratio * blurred;
     if (PIXELS) {
         let byte = vec4<u32>(clamp(sharp, vec4<f32>(), vec4<f32>(1.0)) * 255.0 + target_.rounding);
         result[at / 4u] = byte.x | byte.y << 8u | byte.z << 16u | byte.w << 24u;

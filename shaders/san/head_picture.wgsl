@@ -11,7 +11,7 @@ fn put(y: u32, x: u32, sums: vec4<f32>) {
     let area = layer.height * layer.width;
     let at = y * layer.width + x;
     // Planes are blue, green, red.
-    let blurred = vec3<f32>(blurry[at], blurry[area + at], blurry[2u * area + at]);
+    let blurred = vec3<f32>(image_at(at), image_at(area + at), image_at(2u * area + at));
     var sharp = softplus(sums).xyz * blurred;
     if (GRAY) {
         sharp = vec3<f32>((sharp.x + sharp.y + sharp.z) / 3.0);

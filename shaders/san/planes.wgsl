@@ -1,5 +1,5 @@
-// Planes in single precision as a map: (v - subtract) * factor. Missing channels of the last
-// vector are zero. One thread per vector.
+// Planes as a map: (v - subtract) * factor. Missing channels of the last vector are zero. One thread
+// per vector. BYTES: the planes are in eight bits, otherwise in single precision.
 
 struct Planes {
     area: u32,
@@ -9,14 +9,21 @@ struct Planes {
 }
 
 @group(0) @binding(0) var<uniform> planes: Planes;
-@group(0) @binding(1) var<storage, read> source: array<f32>;
+@group(0) @binding(1) var<storage, read> source: array<u32>;
 @group(0) @binding(2) var<storage, read_write> result: array<Output>;
 
 fn value(pixel: u32, channel: u32) -> f32 {
     if (channel >= planes.channels) {
         return 0.0;
     }
-    return (source[channel * planes.area + pixel] - planes.subtract) * planes.factor;
+    let at = channel * planes.area + pixel;
+    var number: f32;
+    if (BYTES) {
+        number = fraction_in(source[at / 4u], at);
+    } else {
+        number = bitcast<f32>(source[at]);
+    }
+    return (number - planes.subtract) * planes.factor;
 }
 
 @compute @workgroup_size(64)

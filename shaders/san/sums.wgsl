@@ -1,5 +1,6 @@
 // What a thread of conv_plain.wgsl, deform.wgsl and fuse.wgsl adds up: four pixels (0 to 3) and eight
-// outputs (a and b). The host puts it in front of them.
+// outputs (a and b). The host puts it in front of them, and place_own.wgsl or place_subgroup.wgsl in
+// front of it. SHARING: neighbouring threads that add up the same outputs, so read the same weights.
 
 struct Sums {
     a0: vec4<f32>,
@@ -28,8 +29,9 @@ fn add_products(
     v2: vec4<f32>,
     v3: vec4<f32>,
 ) {
-    let a = weights[matrix];
-    let b = weights[matrix + 1u];
+    let place = place_of(matrix);
+    let a = weights[place];
+    let b = weights[place + 1u];
     (*sums).a0 += a * v0;
     (*sums).b0 += b * v0;
     (*sums).a1 += a * v1;

@@ -1,6 +1,7 @@
-//! The first layer of the fusion's MLP, divided as all engines on cards compute it: it is linear,
-//! so that it is applied to both maps before the nearest-neighbour gathers.
+//! The first layer of the fusion's MLP, divided as all engines compute it: it is linear, so that it
+//! is applied to both maps before the nearest-neighbour gathers.
 
+use crate::image::Size;
 use crate::network::Weights;
 
 /// The first layer of one level; matrices are `(output, input)`.
@@ -36,9 +37,11 @@ impl FirstLayer {
         }
     }
 
-    /// The layer's bias where an event cell has the given height and width, twice its share of the
-    /// image's sides.
-    pub(super) fn bias(&self, cell: [f32; 2]) -> Vec<f32> {
+    /// The layer's bias for maps of these sizes: an event cell's height and width are twice its share
+    /// of the image's sides.
+    pub(super) fn bias(&self, event: Size, image: Size) -> Vec<f32> {
+        let share = |event: usize, image: usize| 2.0 * event as f32 / image as f32;
+        let cell = [share(event.height, image.height), share(event.width, image.width)];
         (self.bias.iter().zip(&self.cell[0]).zip(&self.cell[1]))
             .map(|((b, h), w)| b + h * cell[0] + w * cell[1])
             .collect()

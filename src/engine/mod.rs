@@ -1,12 +1,15 @@
 //! Engines that run SAN on tensors. Independent of cameras.
 
+pub(crate) mod corners;
 pub mod cpu;
 pub mod cuda;
 mod error;
+mod graph;
 mod graphics;
 mod input;
 mod mlp;
 mod output;
+mod published;
 mod queued;
 mod select;
 mod sparse;

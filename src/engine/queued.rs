@@ -3,7 +3,7 @@
 use super::{
     AsyncEngine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
 };
-use crate::event::{EgerError, EventInput};
+use crate::event::{EgerError, Event, EventInput};
 use crate::image::Size;
 
 /// Exposures in flight, and targets whose results are on their way.
@@ -49,6 +49,24 @@ pub(super) fn check(image: Size, events: &Events<'_>) -> Result<(), EngineError>
 /// The error for events whose map cannot be computed.
 pub(super) fn refused_map(events: &Events<'_>) -> EngineError {
     EngineError::Shape(format!("a {} event map from a {} sensor", events.padded, events.sensor))
+}
+
+/// The events of the exposure, in their order; an error in place of one that is outside the sensor.
+pub(super) fn within_exposure<'a>(
+    events: &Events<'a>,
+) -> impl Iterator<Item = Result<&'a Event, EngineError>> + use<'a> {
+    let (span, Size { width, height }) = (events.exposure, events.sensor);
+    let during = move |e: &&Event| {
+        let t_us = e.t_us as f64;
+        t_us >= span.start_us && t_us < span.end_us
+    };
+    events.events.iter().filter(during).map(move |event| {
+        let (x, y) = (event.x, event.y);
+        if usize::from(x) < width && usize::from(y) < height {
+            return Ok(event);
+        }
+        Err(EgerError::Outside { x, y, width, height }.into())
+    })
 }
 
 /// A copy of borrowed numbers.

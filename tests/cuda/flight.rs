@@ -5,7 +5,7 @@ use crate::scene::{EXPOSURE, Scene, weights};
 use crate::stand_in::on_stand_in;
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, Precision, devices};
-use gem_live::engine::{AsyncEngine, Blurry, Engine, Image, OutputFormat, OutputRef, Restored};
+use gem_live::engine::{AsyncEngine, Engine, Image, OutputFormat, OutputRef, Restored};
 use gem_live::event::Event;
 use gem_live::image::{Rounding, Size};
 use gem_live::time::TimeRange;
@@ -155,56 +155,13 @@ fn case_many_events() {
     assert!(few == again && many == reversed, "not all events were counted");
 }
 
-/// An image that is always uploaded as floating-point numbers.
-struct Numbers<'a>(Image<'a>);
-
-impl Blurry for Numbers<'_> {
-    fn size(&self) -> Size {
-        self.0.size()
-    }
-
-    fn write_plane(&self, channel: usize, to: &mut [f32]) {
-        self.0.write_plane(channel, to);
-    }
-}
-
 #[test]
 #[ignore = "runs on the stand-in"]
 fn case_eight_bits() {
     let card = devices().unwrap().remove(0);
     for precision in [Precision::Half, Precision::Single] {
         let mut cuda = CudaEngine::new(&weights(3), &card, precision).unwrap();
-        let mut scene = scene(9);
-        scene.in_eight_bits();
-        let targets = [0.2, 0.6].map(|f| TimeRange::instant(EXPOSURE.at(f)));
-        let Size { width, height } = scene.image;
-        let blur = Image { data: &scene.blur, height, width };
-        let mut bytes = vec![0; scene.image.area()];
-        assert!(blur.write_bytes(2, &mut bytes), "the image has eight bits");
-        let events = scene.events(&targets);
-        let forms = [OutputFormat::F32, OutputFormat::U8(Rounding::Nearest)];
-        for form in forms {
-            let queue = cuda.queue().unwrap();
-            let mut results = [Vec::new(), Vec::new()];
-            let mut images: [&dyn Blurry; 2] = [&Numbers(blur), &blur];
-            // Either in each lane.
-            if form == OutputFormat::F32 {
-                images.reverse();
-            }
-            for image in images {
-                assert!(queue.submit(image, &events, form).unwrap());
-            }
-            for results in &mut results {
-                let take = &mut |one: OutputRef<'_>| match one {
-                    OutputRef::F32 { latent, ratio } => {
-                        results.extend(latent.iter().chain(ratio).map(|v| v.to_bits()));
-                    }
-                    OutputRef::U8(pixels) => results.extend(pixels.iter().map(|v| u32::from(*v))),
-                };
-                queue.collect(take).unwrap();
-            }
-            assert!(!results[0].is_empty() && results[0] == results[1], "{precision:?} {form:?}");
-        }
+        scene(9).compare_eight_bits(&mut cuda);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Random weights, images and events.
 
-use gem_live::engine::{Engine, Events, Image, Restored};
+use gem_live::engine::{Blurry, Engine, Events, Image, OutputFormat, OutputRef, Restored};
 use gem_live::event::{Event, EventInput, Thresholds};
-use gem_live::image::Size;
+use gem_live::image::{Rounding, Size};
 use gem_live::network::{Tensor, Weights, parameters};
 use gem_live::time::TimeRange;
 use rand::rngs::StdRng;
@@ -75,5 +75,70 @@ impl Scene {
             padded: self.padded,
             thresholds: Thresholds::DEFAULT,
         }
+    }
+
+    /// An image of eight bits gives the same bits whether it is sent as such or as numbers, in either
+    /// of two exposures in flight.
+    pub fn compare_eight_bits(mut self, engine: &mut dyn Engine) {
+        self.in_eight_bits();
+        for (v, to) in (0..=255_u8).zip(&mut self.blur) {
+            *to = f32::from(v) / 255.0;
+        }
+        let targets = [0.2, 0.6].map(|f| TimeRange::instant(EXPOSURE.at(f)));
+        let Size { width, height } = self.image;
+        let blur = Image { data: &self.blur, height, width };
+        let events = self.events(&targets);
+        for form in [OutputFormat::F32, OutputFormat::U8(Rounding::Nearest)] {
+            let Some(queue) = engine.queue() else { panic!("a card has a queue") };
+            let mut results = [Vec::new(), Vec::new()];
+            let mut images: [&dyn Blurry; 2] = [&Numbers(blur), &Bytes(blur)];
+            // Either in each lane.
+            if form == OutputFormat::F32 {
+                images.reverse();
+            }
+            for image in images {
+                assert!(queue.submit(image, &events, form).unwrap());
+            }
+            for results in &mut results {
+                let take = &mut |one: OutputRef<'_>| match one {
+                    OutputRef::F32 { latent, ratio } => {
+                        results.extend(latent.iter().chain(ratio).map(|v| v.to_bits()));
+                    }
+                    OutputRef::U8(pixels) => results.extend(pixels.iter().map(|v| u32::from(*v))),
+                };
+                queue.collect(take).unwrap();
+            }
+            assert!(!results[0].is_empty() && results[0] == results[1], "{form:?}");
+        }
+    }
+}
+
+/// An image that is always sent as floating-point numbers.
+struct Numbers<'a>(Image<'a>);
+
+impl Blurry for Numbers<'_> {
+    fn size(&self) -> Size {
+        self.0.size()
+    }
+
+    fn write_plane(&self, channel: usize, to: &mut [f32]) {
+        self.0.write_plane(channel, to);
+    }
+}
+
+/// An image that must be sent in eight bits.
+struct Bytes<'a>(Image<'a>);
+
+impl Blurry for Bytes<'_> {
+    fn size(&self) -> Size {
+        self.0.size()
+    }
+
+    fn write_plane(&self, channel: usize, _: &mut [f32]) {
+        panic!("plane {channel} was sent as numbers");
+    }
+
+    fn write_bytes(&self, channel: usize, to: &mut [u8]) -> bool {
+        self.0.write_bytes(channel, to)
     }
 }

@@ -10,6 +10,7 @@
 
 mod failures;
 mod in_flight;
+mod subgroups;
 
 use crate::common::{golden_passes, hashed_weights, shared};
 use crate::scene::{EXPOSURE, Scene, weights, weights_for};

@@ -46,8 +46,10 @@ fn exposure(seed: u64, gray: bool) -> Arc<Exposure> {
     let (frame, sensor) = (Size::new(43, 30), Size::new(20, 17));
     let scene = Scene::seeded(seed, frame, sensor, sensor);
     let (channels, samples) = if gray { (1, frame.area()) } else { (3, 3 * frame.area()) };
+    let image = ImageF32::new(channels, frame, scene.blur[..samples].to_vec()).unwrap();
     Arc::new(Exposure {
-        frame: ImageF32::new(channels, frame, scene.blur[..samples].to_vec()).unwrap().into(),
+        // Colours in eight bits, as cameras deliver them.
+        frame: if gray { image.into() } else { image.rounded(Rounding::Nearest).into() },
         span: EXPOSURE,
         events: scene.events.into(),
         sensor,
@@ -68,6 +70,7 @@ fn a_picture_on_the_device_is_the_one_that_is_copied() {
     let Some((shared, _device, info)) = shared() else { return };
     let engine = WgpuEngine::on_shared(&weights(3), &info, &shared).unwrap();
     assert!(engine.name().ends_with("shared with the window"), "{}", engine.name());
+    assert_eq!(engine.subgroups(), info.subgroups, "not requested, or refused by the check");
     let mut deblurrer = Deblurrer::new(Box::new(engine));
     for gray in [false, true] {
         for (seed, copy) in [(1, true), (2, false)] {

@@ -140,7 +140,7 @@ impl One<'_> {
         let (image, sensor) = (self.image, self.sensor);
         let timing = Timing { repeats, further, quick, image, sensor };
         let engine = self.engine()?;
-        let matrices = engine.matrices().map(|m| m.tile);
+        let (subgroups, matrices) = (engine.subgroups(), engine.matrices().map(|m| m.tile));
         let mut deblurrer = Deblurrer::new(Box::new(engine));
         let HostToHost { one_instant_ms, one_instant_p95_ms, further_instant_ms, sequence_ms } =
             timing.run(&mut deblurrer)?;
@@ -148,7 +148,7 @@ impl One<'_> {
         Ok(json!({
             "device": self.device.name, "ordinal": self.device.ordinal,
             "precision": format!("{:?}", self.precision),
-            "matrices": matrices,
+            "subgroups": subgroups, "matrices": matrices,
             "image": image.to_string(), "sensor": sensor.to_string(),
             "one_instant_ms": one_instant_ms, "one_instant_p95_ms": one_instant_p95_ms,
             "further_instant_ms": further_instant_ms, "sequence_ms": sequence_ms,

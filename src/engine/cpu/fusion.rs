@@ -9,39 +9,13 @@ use super::isa::Task;
 use super::kernel::{Packed, Post, Rows, matmul};
 use super::map::Map;
 use super::simd::Simd;
+use crate::engine::corners::{Corner, corners};
+use crate::engine::mlp::FirstLayer;
+use crate::image::Size;
 use crate::network::Weights;
 
 /// Number of pixels that go through the MLP together: small enough for the first-level cache.
 const TILE: usize = 24;
-
-/// Positions that one image pixel reads from, at one corner of one axis.
-#[derive(Clone, Copy)]
-pub(crate) struct Corner {
-    pub(crate) event: usize,
-    pub(crate) image: usize,
-    /// Distance from the event sample's centre to the pixel's, in half event pixels.
-    pub(crate) relative: f32,
-}
-
-/// The corner of every image pixel along one axis, on side -1 or +1.
-pub(crate) fn corners(image: usize, event: usize, side: f64) -> Vec<Corner> {
-    let (ni, ne) = (image as f64, event as f64);
-    let nearest = |q: f64, n: f64, last: usize| {
-        ((((q + 1.0) * n - 1.0) / 2.0).round_ties_even().max(0.0) as usize).min(last)
-    };
-    (0..image)
-        .map(|i| {
-            let centre = -1.0 + (2.0 * i as f64 + 1.0) / ni;
-            let q = (centre + side / ne + 1e-6).clamp(-1.0 + 1e-6, 1.0 - 1e-6);
-            let e = nearest(q, ne, event - 1);
-            Corner {
-                event: e,
-                image: nearest(q, ni, image - 1),
-                relative: ((centre - (-1.0 + (2.0 * e as f64 + 1.0) / ne)) * ne) as f32,
-            }
-        })
-        .collect()
-}
 
 /// The fusion MLP of one level.
 pub(super) struct Fusion {
@@ -51,9 +25,7 @@ pub(super) struct Fusion {
     image: Packed,
     hidden: [Packed; 2],
     last: Packed,
-    /// First-layer weights for relative y and x, then for the cell's height and width.
-    position: [Vec<f32>; 4],
-    bias: Vec<f32>,
+    first: FirstLayer,
 }
 
 impl Fusion {
@@ -61,7 +33,7 @@ impl Fusion {
         let get = |layer: usize, what: &str| {
             weights.get(&format!("{name}.mlp.imnet.layers.{layer}.{what}"))
         };
-        let (w0, lanes, inputs) = (get(0, "weight"), isa.lanes(), 2 * c + 4);
+        let (first, lanes) = (FirstLayer::new(weights, name, c), isa.lanes());
         let square = |layer| {
             let (w, b) = (get(layer, "weight"), get(layer, "bias"));
             Packed::new(lanes, c, c, |o| b[o], |o, i| w[o * c + i])
@@ -69,12 +41,11 @@ impl Fusion {
         Self {
             isa,
             c,
-            event: Packed::new(lanes, c, c, |_| 0.0, |o, i| w0[o * inputs + i]),
-            image: Packed::new(lanes, c, c, |_| 0.0, |o, i| w0[o * inputs + c + 4 + i]),
+            event: Packed::new(lanes, c, c, |_| 0.0, |o, i| first.event[o * c + i]),
+            image: Packed::new(lanes, c, c, |_| 0.0, |o, i| first.image[o * c + i]),
             hidden: [square(2), square(4)],
             last: square(6),
-            position: std::array::from_fn(|p| (0..c).map(|o| w0[o * inputs + c + p]).collect()),
-            bias: get(0, "bias").to_vec(),
+            first,
         }
     }
 
@@ -99,10 +70,7 @@ impl Fusion {
     pub(super) fn run(&self, event: &Map, projected_image: &Map, pad: usize) -> Map {
         let (h, w, c) = (projected_image.h, projected_image.w, self.c);
         let mut projected_event = self.project(&self.event, event);
-        let cell = [2.0 * event.h as f32 / h as f32, 2.0 * event.w as f32 / w as f32];
-        let constant: Vec<f32> = (0..c)
-            .map(|o| self.bias[o] + self.position[2][o] * cell[0] + self.position[3][o] * cell[1])
-            .collect();
+        let constant = self.first.bias(Size::new(event.w, event.h), Size::new(w, h));
         projected_event.for_rows(0, |_, _, row| {
             for pixel in row.chunks_exact_mut(c) {
                 pixel.iter_mut().zip(&constant).for_each(|(v, k)| *v += k);
@@ -170,7 +138,7 @@ impl FuseRow<'_> {
         z: *mut f32,
     ) {
         let c = self.fusion.c;
-        let [wy, wx, ..] = &self.fusion.position;
+        let (wy, wx) = self.fusion.first.relative.split_at(c);
         let corner = self.rows[row];
         let (events, images) = (self.event.row(corner.event), self.image.row(corner.image));
         // SAFETY: `corners` returns indices within both maps, whose pixels have c values, a

@@ -3,7 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
 
 mod deform;
-pub(crate) mod fusion;
+mod fusion;
 pub(crate) mod isa;
 pub(crate) mod kernel;
 mod layers;

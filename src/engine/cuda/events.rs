@@ -4,7 +4,6 @@ use super::arguments::{EgerHeader, PriorTarget};
 use crate::engine::queued;
 use crate::engine::{EngineError, Events};
 use crate::event::{BINS, EgerError, TargetBins, count_scales};
-use crate::image::Size;
 use crate::time::TimeRange;
 
 /// Refuses what does not fit the packed form.
@@ -40,21 +39,14 @@ pub(super) fn header(events: &Events<'_>, target: TimeRange, count: usize) -> Eg
 
 /// Packs the events of the exposure into two words each and returns how many there are.
 pub(super) fn pack(events: &Events<'_>, to: &mut [u32]) -> Result<usize, EngineError> {
-    let (span, Size { width, height }) = (events.exposure, events.sensor);
-    let base_us = span.start_us.floor() as i64;
+    let base_us = events.exposure.start_us.floor() as i64;
     let mut slots = to.as_chunks_mut::<2>().0.iter_mut();
     let mut count = 0;
-    for event in events.events {
-        let t_us = event.t_us as f64;
-        if t_us < span.start_us || t_us >= span.end_us {
-            continue;
-        }
-        let (x, y) = (event.x, event.y);
-        if usize::from(x) >= width || usize::from(y) >= height {
-            return Err(EgerError::Outside { x, y, width, height }.into());
-        }
+    for event in queued::within_exposure(events) {
+        let event = event?;
         if let Some(slot) = slots.next() {
-            let place = u32::from(y) << 16 | u32::from(event.polarity) << 15 | u32::from(x);
+            let (row, column) = (u32::from(event.y) << 16, u32::from(event.x));
+            let place = row | u32::from(event.polarity) << 15 | column;
             *slot = [(event.t_us - base_us) as u32, place];
             count += 1;
         }

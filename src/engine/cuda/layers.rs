@@ -3,16 +3,23 @@
 use super::device::{Device, Memory};
 use super::{Precision, pack};
 use crate::engine::mlp::FirstLayer;
+use crate::engine::published::{self, Convolution, Mlp};
 use crate::event::EventInput;
-use crate::network::{FUSION_LEVELS, Weights, parameters};
+use crate::image::Size;
+use crate::network::Weights;
 use cudarc::driver::{DriverError, sys};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+/// SAN has no such layer.
+const UNKNOWN: DriverError = DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND);
+
 /// A layer's weights and bias.
-pub(super) struct Layer {
-    pub(super) weights: Memory,
-    pub(super) bias: Memory,
+struct Layer {
+    /// Side of its kernel, and its outputs.
+    sizes: [usize; 2],
+    weights: Memory,
+    bias: Memory,
 }
 
 /// Channels of the map that the event encoder's first convolution reads: with the event prior more
@@ -39,9 +46,9 @@ pub(super) struct Position {
 }
 
 impl Position {
-    /// The first layer's bias where an event cell has the given height and width.
-    pub(super) fn bias(&self, cell: [f32; 2]) -> Vec<f32> {
-        self.first.bias(cell)
+    /// The first layer's bias for maps of these sizes.
+    pub(super) fn bias(&self, event: Size, image: Size) -> Vec<f32> {
+        self.first.bias(event, image)
     }
 }
 
@@ -53,59 +60,51 @@ impl Layers {
     ) -> Result<Self, DriverError> {
         let half = precision == Precision::Half;
         let mut layers = HashMap::new();
-        let mut add =
-            |name: String, halves: &dyn Fn() -> Vec<half::f16>, plain: &[f32], bias: &[f32]| {
-                let weights = if half { device.upload(&halves()) } else { device.upload(plain) }?;
-                layers.insert(name, Layer { weights, bias: device.upload(bias)? });
-                Ok::<_, DriverError>(())
-            };
+        let mut add = |name: String,
+                       sizes: [usize; 2],
+                       halves: &dyn Fn() -> Vec<half::f16>,
+                       plain: &[f32],
+                       bias: &[f32]| {
+            let weights = if half { device.upload(&halves()) } else { device.upload(plain) }?;
+            layers.insert(name, Layer { sizes, weights, bias: device.upload(bias)? });
+            Ok::<_, DriverError>(())
+        };
         let input = weights.event_input();
-        for (name, shape) in parameters(input) {
-            let (Some(name), [cout, cin, k, _]) = (name.strip_suffix(".weight"), shape.as_slice())
-            else {
-                continue;
-            };
-            let (cout, k) = (*cout, *k);
-            let published = weights.get(&format!("{name}.weight"));
-            let (cin, w) = match name {
-                "ev_enc.conv1" if map_channels(input) != *cin => {
+        for conv in published::convolutions(weights) {
+            let Convolution { name, outputs: cout, inputs: cin, kernel: k, weights: w, bias } =
+                conv;
+            let (cin, w) = match name.as_str() {
+                "ev_enc.conv1" if map_channels(input) != cin => {
                     let inputs = map_channels(input);
-                    (inputs, Cow::from(pack::with_inputs(published, *cin, k * k, inputs)))
+                    (inputs, Cow::from(pack::with_inputs(w, cin, k * k, inputs)))
                 }
-                _ => (*cin, Cow::from(published)),
+                _ => (cin, Cow::from(w)),
             };
             let natural = cout % 16 != 0;
-            let bias =
-                pack::padded(weights.get(&format!("{name}.bias")), if natural { 16 } else { 8 });
-            let halves = || match name {
+            let bias = pack::padded(bias, if natural { 16 } else { 8 });
+            let halves = || match name.as_str() {
                 "im_enc.conv1" => pack::stem(&w),
                 _ if name.ends_with(".dcn") => pack::deform(&w, cout, k * k),
                 _ => pack::conv(&w, k, cin, cout, natural),
             };
-            add(name.to_owned(), &halves, &pack::plain(&w, k, cin, cout), &bias)?;
+            add(name.clone(), [k, cout], &halves, &pack::plain(&w, k, cin, cout), &bias)?;
         }
         let mut position = HashMap::new();
-        for (i, level) in FUSION_LEVELS.iter().enumerate() {
-            let (c, name) = (level.channels, format!("msff{}", i + 1));
-            let get = |layer: usize, what: &str| {
-                weights.get(&format!("{name}.mlp.imnet.layers.{layer}.{what}"))
-            };
-            let first = FirstLayer::new(weights, &name, c);
+        for mlp in published::mlps(weights) {
+            let Mlp { name, channels: c, first, later } = mlp;
             for (what, w) in [("event", &first.event), ("image", &first.image)] {
                 add(
                     format!("{name}.{what}"),
+                    [1, c],
                     &|| pack::projection(w, c),
                     &pack::plain(w, 1, c, c),
                     &vec![0.0; c],
                 )?;
             }
-            let later = [2, 4, 6];
-            let halves =
-                || later.iter().flat_map(|l| pack::square(get(*l, "weight"), c, 1)).collect();
-            let plain: Vec<f32> =
-                later.iter().flat_map(|l| pack::plain(get(*l, "weight"), 1, c, c)).collect();
-            let bias: Vec<f32> = later.iter().flat_map(|l| get(*l, "bias").to_vec()).collect();
-            add(format!("{name}.mlp"), &halves, &plain, &bias)?;
+            let halves = || later.iter().flat_map(|(w, _)| pack::square(w, c, 1)).collect();
+            let plain: Vec<f32> = later.iter().flat_map(|(w, _)| pack::plain(w, 1, c, c)).collect();
+            let bias: Vec<f32> = later.iter().flat_map(|(_, b)| b.to_vec()).collect();
+            add(format!("{name}.mlp"), [1, c], &halves, &plain, &bias)?;
             let relative = if half {
                 let halves = first.relative.iter().map(|w| half::f16::from_f32(*w));
                 device.upload(&halves.collect::<Vec<_>>())?
@@ -125,16 +124,22 @@ impl Layers {
     /// SAN has no layer of that name. (A kernel would read address zero, and the whole context
     /// would be lost.)
     pub(super) fn of(&self, name: &str) -> Result<(u64, u64), DriverError> {
-        let layer = self.layers.get(name);
-        layer
-            .map(|l| (l.weights.at, l.bias.at))
-            .ok_or(DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND))
+        self.layers.get(name).map(|l| (l.weights.at, l.bias.at)).ok_or(UNKNOWN)
     }
+
+    /// Side of a layer's kernel, and its outputs.
+    ///
+    /// # Errors
+    /// SAN has no layer of that name.
+    pub(super) fn sizes(&self, name: &str) -> Result<[usize; 2], DriverError> {
+        self.layers.get(name).map(|l| l.sizes).ok_or(UNKNOWN)
+    }
+
     /// The constants of the fusion's first layer of a level.
     ///
     /// # Errors
     /// SAN has no level of that name.
     pub(super) fn position(&self, level: &str) -> Result<&Position, DriverError> {
-        self.position.get(level).ok_or(DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND))
+        self.position.get(level).ok_or(UNKNOWN)
     }
 }

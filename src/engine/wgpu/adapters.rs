@@ -30,6 +30,9 @@ pub struct AdapterInfo {
     pub half: bool,
     /// Largest buffer that a shader can read, in bytes.
     pub binding_bytes: u64,
+    /// Threads of its largest subgroup, if shaders have operations on subgroups and the interface
+    /// says how large they are.
+    pub subgroups: Option<u32>,
     /// Cooperative matrices of half precision with sums in single precision.
     pub matrices: Option<MatrixShape>,
     /// Why the engine cannot use it, if it cannot.
@@ -103,10 +106,18 @@ fn describe(adapter: Adapter) -> AdapterInfo {
         kind,
         half,
         binding_bytes: limits.max_storage_buffer_binding_size.min(limits.max_buffer_size),
+        subgroups: subgroups(&adapter, &info),
         matrices: matrices(&adapter, &info).filter(|_| half),
         unusable,
         adapter,
     }
+}
+
+fn subgroups(adapter: &Adapter, info: &wgpu::AdapterInfo) -> Option<u32> {
+    let threads = info.subgroup_max_size;
+    // The largest size there is stands for one that the interface does not tell.
+    let told = threads.is_power_of_two() && threads < wgpu::MAXIMUM_SUBGROUP_MAX_SIZE;
+    (told && adapter.features().contains(Features::SUBGROUP)).then_some(threads)
 }
 
 /// The largest square matrices that suit `conv_matrix.wgsl`.

@@ -1,8 +1,9 @@
 //! An opened device: buffers and pipelines.
 
 use super::Precision;
-use super::adapters::{AdapterInfo, MatrixShape, needed};
+use super::adapters::{AdapterInfo, needed};
 use super::faults::{self, Faults};
+use super::optional::Optional;
 use super::shaders::{self, Kernel};
 use super::shared::SharedDevice;
 use super::waiting::wait;
@@ -18,9 +19,9 @@ pub(super) struct Device {
     pub(super) precision: Precision,
     /// Its owner draws with it, so that pictures can stay there.
     pub(super) shared: bool,
-    /// Cooperative matrices that it was opened with, and those that convolutions use.
-    pub(super) offered: Option<MatrixShape>,
-    pub(super) matrices: Option<MatrixShape>,
+    /// What it was opened with, and what shaders use of it.
+    pub(super) offered: Optional,
+    pub(super) used: Optional,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) faults: Arc<Faults>,
@@ -28,11 +29,11 @@ pub(super) struct Device {
 }
 
 impl Device {
-    /// A separate device; with `matrices` if the adapter has them, which are experimental.
+    /// A separate device; with the optional features of shaders, or without.
     pub(super) fn open(
         info: &AdapterInfo,
         precision: Precision,
-        matrices: bool,
+        optional: bool,
     ) -> Result<Self, EngineError> {
         let name = format!("wgpu device {}, {}", info.ordinal, info.name);
         let refused =
@@ -44,7 +45,10 @@ impl Device {
             return Err(refused("its shaders have no half precision"));
         }
         let adapter = info.adapter();
-        let offered = info.matrices.filter(|_| matrices && precision == Precision::Half);
+        let wanted = match optional {
+            true => Optional::of(info, precision == Precision::Half),
+            false => Optional::default(),
+        };
         let request = |required_features, experimental_features| {
             pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
                 label: Some("gem-live engine"),
@@ -55,22 +59,24 @@ impl Device {
                 ..Default::default()
             }))
         };
-        let plain = features(precision);
-        if offered.is_some() {
-            // SAFETY: wgpu documents that the feature may have bugs in wgpu and in drivers. Only a
-            // shader of this crate uses it, whose results are compared with those of plain shaders
-            // first.
-            let experimental = unsafe { wgpu::ExperimentalFeatures::enabled() };
-            match request(plain | Features::EXPERIMENTAL_COOPERATIVE_MATRIX, experimental) {
+        let mut why = String::new();
+        for offered in wanted.choices() {
+            let experimental = match offered.matrices {
+                // SAFETY: wgpu documents that the feature may have bugs in wgpu and in drivers. Only
+                // a shader of this crate uses it, whose results are compared with the processor's
+                // first.
+                Some(_) => unsafe { wgpu::ExperimentalFeatures::enabled() },
+                None => wgpu::ExperimentalFeatures::disabled(),
+            };
+            match request(features(precision) | offered.features(), experimental) {
                 Ok((device, queue)) => {
                     return Ok(Self { offered, ..Self::own(name, precision, device, queue) });
                 }
-                Err(why) => tracing::warn!("{name}: no cooperative matrices: {why}"),
+                Err(error) => why = error.to_string(),
             }
+            tracing::warn!("{name} cannot be opened, {}: {why}", offered.describe());
         }
-        let (device, queue) = request(plain, wgpu::ExperimentalFeatures::disabled())
-            .map_err(|error| refused(&error.to_string()))?;
-        Ok(Self::own(name, precision, device, queue))
+        Err(refused(&why))
     }
 
     /// A device that is shared with its owner.
@@ -88,7 +94,8 @@ impl Device {
             return Err(EngineError::Device(text));
         }
         let (device, queue) = (shared.device.clone(), shared.queue.clone());
-        let opened = Self { shared: true, ..Self::opened(name, precision, device, queue) };
+        let offered = Optional::shared(info, device.features());
+        let opened = Self { shared: true, offered, ..Self::opened(name, precision, device, queue) };
         shared.notify(&opened.faults);
         Ok(opened)
     }
@@ -111,8 +118,8 @@ impl Device {
         queue: wgpu::Queue,
     ) -> Self {
         let (faults, pipelines) = (Arc::new(Faults::default()), HashMap::new());
-        let (shared, offered, matrices) = (false, None, None);
-        Self { name, precision, shared, offered, matrices, device, queue, faults, pipelines }
+        let (shared, offered, used) = (false, Optional::default(), Optional::default());
+        Self { name, precision, shared, offered, used, device, queue, faults, pipelines }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -171,11 +178,15 @@ impl Device {
         buffer
     }
 
-    /// The pipeline of a kernel, compiled when first needed.
+    /// The pipeline of a kernel, compiled when first needed; with subgroups where they are used and
+    /// all threads of the largest one read the same weights.
     pub(super) fn pipeline(&mut self, kernel: &Kernel) -> ComputePipeline {
         let (device, precision) = (&self.device, self.precision);
-        let make = || compile(device, kernel, precision);
-        self.pipelines.entry(kernel.clone()).or_insert_with(make).clone()
+        let sizes = self.used.subgroups.zip(kernel.name.sharing());
+        let subgroups = sizes.is_some_and(|(largest, sharing)| largest <= sharing);
+        let kernel = Kernel { subgroups, ..kernel.clone() };
+        let make = |kernel: &Kernel| compile(device, kernel, precision);
+        self.pipelines.entry(kernel).or_insert_with_key(make).clone()
     }
 }
 

@@ -2,8 +2,7 @@
 
 use crate::engine::queued;
 use crate::engine::{EngineError, Events};
-use crate::event::{BINS, CHANNELS, EgerError};
-use crate::image::Size;
+use crate::event::{BINS, CHANNELS};
 use crate::time::TimeRange;
 
 /// An event of an exposure.
@@ -24,18 +23,12 @@ pub(super) fn check(events: &Events<'_>) -> Result<(), EngineError> {
 
 /// The events of the exposure, sorted into bins as `src/event/eger.rs` does.
 pub(super) fn pack(events: &Events<'_>, to: &mut Vec<Packed>) -> Result<(), EngineError> {
-    let (span, Size { width, height }) = (events.exposure, events.sensor);
+    let (span, width) = (events.exposure, events.sensor.width);
     let bin_us = span.duration_us() / BINS as f64;
     to.clear();
-    for event in events.events {
-        let t_us = event.t_us as f64;
-        if t_us < span.start_us || t_us >= span.end_us {
-            continue;
-        }
-        let (x, y) = (usize::from(event.x), usize::from(event.y));
-        if x >= width || y >= height {
-            return Err(EgerError::Outside { x: event.x, y: event.y, width, height }.into());
-        }
+    for event in queued::within_exposure(events) {
+        let event = event?;
+        let (t_us, x, y) = (event.t_us as f64, usize::from(event.x), usize::from(event.y));
         let bin = (((t_us - span.start_us) / bin_us) as usize).min(BINS - 1);
         let place = (y * width + x) * CHANNELS + bin * 6 + usize::from(event.polarity);
         to.push(Packed { key: place as u32, t_us });

@@ -3,8 +3,9 @@
 use super::device::Device;
 use super::pack::{Matrix, Order, Vector, matrices, tiles, vectors};
 use crate::engine::mlp::FirstLayer;
+use crate::engine::published::{self, Convolution, Mlp};
 use crate::event::EventInput;
-use crate::network::{FUSION_LEVELS, Weights, parameters};
+use crate::network::Weights;
 use half::f16;
 use std::collections::HashMap;
 use wgpu::Buffer;
@@ -63,24 +64,19 @@ impl Packing {
 
 impl Layers {
     pub(super) fn new(device: &Device, weights: &Weights) -> Self {
-        let mut all = Packing::default();
-        let input = weights.event_input();
-        for (name, shape) in parameters(input) {
-            let (Some(name), [cout, cin, k, _]) = (name.strip_suffix(".weight"), shape.as_slice())
-            else {
-                continue;
-            };
-            let (cout, cin, k) = (*cout, *cin, *k);
+        let (mut all, event_input) = (Packing::default(), weights.event_input());
+        for conv in published::convolutions(weights) {
+            let Convolution { name, outputs: cout, inputs: cin, kernel: k, weights: w, bias } =
+                conv;
             let order = if name.ends_with(".dcn") { Order::TapFirst } else { Order::InputFirst };
             let inputs = cin.div_ceil(4);
             // A workgroup of the convolution computes 16 outputs; the last one has a shader of
             // its own.
             let outputs = if name == "dec.conv" { 1 } else { cout.div_ceil(16) * 4 };
-            let [w, b] = ["weight", "bias"].map(|what| weights.get(&format!("{name}.{what}")));
             let (kernel, shape) = (k as u32, [cout, cin, k * k]);
             // The deformable convolutions and the last one have their own shaders.
             let tiled = order == Order::InputFirst && name != "dec.conv";
-            let tile = device.offered.filter(|_| tiled).map(|m| m.tile as usize);
+            let tile = device.offered.matrices.filter(|_| tiled).map(|m| m.tile as usize);
             let tiles = tile.map(|tile| tiles(w, shape, 4 * outputs, tile)).unwrap_or_default();
             let layer = Layer {
                 kernel,
@@ -90,28 +86,23 @@ impl Layers {
                 ..Layer::default()
             };
             let w = matrices(w, shape, [inputs, outputs], order);
-            all.add(name.to_owned(), layer, w, vectors(b, outputs));
+            all.add(name, layer, w, vectors(bias, outputs));
         }
         let (mut first, mut position) = (Vec::new(), Vec::new());
-        for (i, level) in FUSION_LEVELS.iter().enumerate() {
-            let (c, name) = (level.channels, format!("msff{}", i + 1));
+        for mlp in published::mlps(weights) {
+            let Mlp { name, channels: c, first: own, later } = mlp;
             let v = c / 4;
             let layer =
                 Layer { kernel: 1, inputs: v as u32, outputs: v as u32, ..Layer::default() };
             let square = |w: &[f32]| matrices(w, [c, c, 1], [v, v], Order::InputFirst);
-            let own = FirstLayer::new(weights, &name, c);
             for (what, w) in [("event", &own.event), ("image", &own.image)] {
-                let tile = device.offered.map(|m| m.tile as usize);
+                let tile = device.offered.matrices.map(|m| m.tile as usize);
                 let tiles = tile.map(|tile| tiles(w, [c, c, 1], c, tile)).unwrap_or_default();
                 let layer = Layer { tiles: all.add_tiles(tiles), ..layer };
                 all.add(format!("{name}.{what}"), layer, square(w), vectors(&[], v));
             }
-            let get = |layer: usize, what: &str| {
-                weights.get(&format!("{name}.mlp.imnet.layers.{layer}.{what}"))
-            };
-            let later = [2, 4, 6];
-            let w = later.iter().flat_map(|l| square(get(*l, "weight"))).collect();
-            let b = later.iter().flat_map(|l| vectors(get(*l, "bias"), v)).collect();
+            let w = later.iter().flat_map(|(w, _)| square(w)).collect();
+            let b = later.iter().flat_map(|(_, b)| vectors(b, v)).collect();
             all.add(format!("{name}.mlp"), layer, w, b);
             position.push(all.bias.len() as u32);
             all.bias.extend(vectors(&own.relative, 2 * v));
@@ -120,7 +111,7 @@ impl Layers {
         let Packing { layers, weights, bias, tiles } = all;
         Self {
             layers,
-            input,
+            input: event_input,
             weights: device.upload("weights", &weights),
             bias: device.upload("bias", &bias),
             tiles: device.upload("weights in tiles", &tiles),

@@ -13,6 +13,7 @@ mod faults;
 mod job;
 mod layers;
 mod mapped;
+mod optional;
 mod pack;
 mod parameters;
 mod pictures;
@@ -23,6 +24,7 @@ mod self_check;
 mod session;
 mod shaders;
 mod shared;
+mod trial;
 mod waiting;
 
 pub use adapters::{AdapterInfo, DeviceKind, MatrixShape, adapters};
@@ -89,7 +91,7 @@ impl WgpuEngine {
         if engine.device.check().is_ok() {
             return Ok(engine);
         }
-        // The device was lost when it tried cooperative matrices.
+        // The device was lost when it tried what else it has.
         Self::on(weights, Device::open(info, precision, false)?)
     }
 
@@ -123,36 +125,8 @@ impl WgpuEngine {
             arrivals,
             device,
         };
-        if let Some(shape) = engine.device.offered {
-            engine.try_matrices(shape);
-        }
+        engine.try_optional(weights)?;
         Ok(engine)
-    }
-
-    /// Uses cooperative matrices from now on, if a small image is restored with them as without.
-    fn try_matrices(&mut self, shape: MatrixShape) {
-        let name = self.device.name().to_owned();
-        let channels = self.layers.input.channels();
-        let restore = |matrices, image: &Image<'_>, tensor: EventTensor<'_>| {
-            self.use_matrices(matrices);
-            self.restore(image, &[tensor])
-        };
-        match self_check::agreement_db(channels, shape, restore) {
-            Ok(db) if db >= self_check::NEEDED_DB => {
-                tracing::info!("{name}: cooperative matrices are used, {db:.0} dB");
-                return;
-            }
-            Ok(db) => tracing::warn!("{name}: cooperative matrices are wrong, {db:.0} dB"),
-            Err(why) => tracing::warn!("{name}: cooperative matrices failed: {why}"),
-        }
-        self.use_matrices(None);
-        self.device.faults.clear();
-    }
-
-    /// The shaders of the plans that follow.
-    fn use_matrices(&mut self, shape: Option<MatrixShape>) {
-        self.device.matrices = shape;
-        self.forget();
     }
 
     /// The device's index and name.
@@ -167,7 +141,12 @@ impl WgpuEngine {
 
     /// Cooperative matrices that it computes with, if it does.
     pub fn matrices(&self) -> Option<MatrixShape> {
-        self.device.matrices
+        self.device.used.matrices
+    }
+
+    /// Threads of the largest subgroup, if those of a subgroup read weights together.
+    pub fn subgroups(&self) -> Option<u32> {
+        self.device.used.subgroups
     }
 
     /// Device memory of the last restoration's plan and pictures in bytes, without the weights.

@@ -30,11 +30,12 @@ blocks! {
     /// `events.wgsl`
     Cells { height: u32, width: u32, sensor_height: u32, sensor_width: u32 }
     /// `count.wgsl`, `events.wgsl`, `head.wgsl`: one target of an exposure.
-    Target { overlap: [f32; BINS], total: f32, off_scale: f32, on_scale: f32, events: u32, rounding: f32, unused: [u32; 3] }
+    Target { overlap: [f32; BINS], total: f32, off_scale: f32, on_scale: f32, events: u32, rounding: f32, eight_bit: u32, unused: [u32; 2] }
 }
 
 impl Target {
-    /// A target of `events`, for weights that read `input`; the number of events is set later.
+    /// A target of `events`, for weights that read `input`; the number of events and whether the
+    /// image is in eight bits are set later.
     pub(super) fn new(
         events: &Events<'_>,
         target: TimeRange,

@@ -2,14 +2,7 @@
 
 use super::Precision;
 use super::adapters::MatrixShape;
-
-/// How a convolution reads its input, as in `conv.wgsl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Source {
-    Plain,
-    Pooled,
-    Upsampled,
-}
+use crate::engine::graph::Source;
 
 /// Where the end of the network writes its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,7 +34,10 @@ pub(super) enum KernelName {
         vectors: u32,
     },
     Head(HeadOutput),
-    Planes,
+    /// Of numbers in eight bits or in single precision.
+    Planes {
+        bytes: bool,
+    },
     Count,
     ScaleCounts {
         vectors: u32,
@@ -49,6 +45,7 @@ pub(super) enum KernelName {
     AppendPrior {
         vectors: u32,
     },
+    Neighbours,
 }
 
 /// A shader to compile.
@@ -57,11 +54,13 @@ pub(super) struct Kernel {
     pub(super) name: KernelName,
     /// The result is in single precision, whatever maps are stored in.
     pub(super) wide: bool,
+    /// A subgroup reads its weights once, see [`KernelName::sharing`].
+    pub(super) subgroups: bool,
 }
 
 impl From<KernelName> for Kernel {
     fn from(name: KernelName) -> Self {
-        Self { name, wide: false }
+        Self { name, wide: false, subgroups: false }
     }
 }
 
@@ -73,8 +72,9 @@ impl KernelName {
             Self::Deform { .. } => "deform",
             Self::Fuse { .. } => "fuse",
             Self::Head(_) => "head",
-            Self::Planes => "planes",
+            Self::Planes { .. } => "planes",
             Self::Count => "count",
+            Self::Neighbours => "neighbours",
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => "events",
         }
     }
@@ -95,8 +95,9 @@ impl KernelName {
             Self::Fuse { .. } => "urrrrwr",
             Self::Head(HeadOutput::Picture { .. }) => "urrrrtu",
             Self::Head(_) => "urrrrwu",
-            Self::Planes | Self::Count => "urw",
+            Self::Planes { .. } | Self::Count => "urw",
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => "uurw",
+            Self::Neighbours => "w",
         }
     }
 
@@ -105,14 +106,26 @@ impl KernelName {
         (vectors / 2).min(8)
     }
 
+    /// Neighbouring threads that read the same weights; a kernel may use subgroups that are no
+    /// larger. `None`: it has no form for subgroups.
+    pub(super) fn sharing(self) -> Option<u32> {
+        match self {
+            Self::Conv { matrices: None, .. } => Some(64),
+            Self::Deform { .. } => Some(32),
+            Self::Fuse { vectors } => Some(128 / vectors.max(1)),
+            _ => None,
+        }
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::Conv { .. } => include_str!("../../../shaders/san/conv.wgsl"),
             Self::Deform { .. } => include_str!("../../../shaders/san/deform.wgsl"),
             Self::Fuse { .. } => include_str!("../../../shaders/san/fuse.wgsl"),
             Self::Head(_) => include_str!("../../../shaders/san/head.wgsl"),
-            Self::Planes => include_str!("../../../shaders/san/planes.wgsl"),
+            Self::Planes { .. } => include_str!("../../../shaders/san/planes.wgsl"),
             Self::Count => include_str!("../../../shaders/san/count.wgsl"),
+            Self::Neighbours => include_str!("../../../shaders/san/neighbours.wgsl"),
             Self::ScaleCounts { .. } | Self::AppendPrior { .. } => {
                 include_str!("../../../shaders/san/events.wgsl")
             }
@@ -121,10 +134,22 @@ impl KernelName {
 
     /// Source text for shaders that compute four pixels and eight outputs per thread: it precedes
     /// their own.
-    fn sums(self) -> &'static str {
+    fn sums(self, subgroups: bool) -> String {
+        let Some(sharing) = self.sharing() else { return String::new() };
+        let place = if subgroups {
+            include_str!("../../../shaders/san/place_subgroup.wgsl")
+        } else {
+            include_str!("../../../shaders/san/place_own.wgsl")
+        };
+        let sums = include_str!("../../../shaders/san/sums.wgsl");
+        format!("const SHARING: u32 = {sharing}u;\n{place}{sums}")
+    }
+
+    /// Source text for shaders that read the blurry image: it precedes their own.
+    fn image(self) -> &'static str {
         match self {
-            Self::Conv { matrices: None, .. } | Self::Deform { .. } | Self::Fuse { .. } => {
-                include_str!("../../../shaders/san/sums.wgsl")
+            Self::Planes { .. } | Self::Head(_) => {
+                include_str!("../../../shaders/san/image.wgsl")
             }
             _ => "",
         }
@@ -150,7 +175,7 @@ impl KernelName {
             Self::Conv { kernel, source, rectify, add, matrices } => format!(
                 "const KERNEL: u32 = {kernel}u;\nconst SOURCE: u32 = {}u;\n\
                  const RECTIFY: bool = {rectify};\nconst ADD: bool = {add};\n{}",
-                source as u32,
+                source_number(source),
                 matrices.map(matrix_constants).unwrap_or_default()
             ),
             Self::Deform { kernel, vectors } => format!(
@@ -165,8 +190,18 @@ impl KernelName {
             Self::Head(output) => {
                 format!("const PIXELS: bool = {};\n", output == HeadOutput::U8)
             }
-            Self::Planes | Self::Count => String::new(),
+            Self::Planes { bytes } => format!("const BYTES: bool = {bytes};\n"),
+            Self::Count | Self::Neighbours => String::new(),
         }
+    }
+}
+
+/// As in `conv.wgsl`.
+fn source_number(source: Source) -> u32 {
+    match source {
+        Source::Plain => 0,
+        Source::Pooled => 1,
+        Source::Upsampled => 2,
     }
 }
 
@@ -201,7 +236,8 @@ pub(super) fn source(kernel: &Kernel, precision: Precision) -> String {
     ));
     text.push_str(&name.constants());
     text.push_str(include_str!("../../../shaders/san/common.wgsl"));
-    text.push_str(name.sums());
+    text.push_str(&name.sums(kernel.subgroups));
+    text.push_str(name.image());
     text.push_str(name.text());
     text.push_str(name.end());
     text

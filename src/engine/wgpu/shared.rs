@@ -39,7 +39,7 @@ impl SharedDevice {
         {
             return own;
         }
-        own.required_features |= adapter.features() & Features::SHADER_F16;
+        own.required_features |= adapter.features() & (Features::SHADER_F16 | Features::SUBGROUP);
         own.required_limits = own.required_limits.or_better_values_from(&engine);
         own
     }

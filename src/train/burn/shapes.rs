@@ -1,7 +1,7 @@
 //! Constants that depend only on the sizes of image and event map: the sampling positions of the
 //! fusion, and the matrices that upsample the decoder's maps.
 
-use crate::engine::cpu::fusion::{Corner as Place, corners};
+use crate::engine::corners::{Corner as Place, corners};
 use crate::network::FUSION_LEVELS;
 use crate::train::cpu::Input;
 use crate::train::resize::taps;

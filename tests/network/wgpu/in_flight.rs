@@ -37,6 +37,16 @@ fn exposures_in_flight_give_what_they_give_one_by_one() {
 }
 
 #[test]
+fn an_image_sent_in_eight_bits_gives_what_its_numbers_give() {
+    let Some(device) = device() else { return };
+    for precision in precisions(&device) {
+        let mut engine = WgpuEngine::with_precision(&weights(3), &device, precision).unwrap();
+        let scene = Scene::new(Size::new(32, 16), Size::new(16, 17), Size::new(18, 19));
+        scene.compare_eight_bits(&mut engine);
+    }
+}
+
+#[test]
 fn borrowed_results_are_those_of_the_other_methods() {
     let Some(device) = device() else { return };
     let mut engine = WgpuEngine::new(&weights(4), &device).unwrap();

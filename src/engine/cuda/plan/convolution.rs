@@ -1,8 +1,9 @@
-//! Convolutions in either precision, and the two encoders that are made of them.
+//! Convolutions in either precision, of which encoders and decoder are made.
 
 use super::super::arguments as args;
 use super::super::arguments::Address;
 use super::builder::{Builder, Map};
+use crate::engine::graph::{self, Encoder, Graph, Post};
 use crate::image::Size;
 use cudarc::driver::DriverError;
 
@@ -15,35 +16,87 @@ pub(super) enum Source {
     Upsampled,
 }
 
-/// What a convolution does with its sums.
-#[derive(Clone, Copy)]
-pub(super) enum Post {
-    Linear,
-    Relu,
-    ReluAdd(Map),
-}
-
-impl Post {
-    /// What is added to the sums.
-    fn skip(self) -> Option<Map> {
-        match self {
-            Self::ReluAdd(skip) => Some(skip),
-            Self::Linear | Self::Relu => None,
+impl From<graph::Source> for Source {
+    fn from(source: graph::Source) -> Self {
+        match source {
+            graph::Source::Plain => Self::Plain,
+            graph::Source::Pooled => Self::Pooled,
+            graph::Source::Upsampled => Self::Upsampled,
         }
     }
 }
 
-impl Builder<'_> {
-    pub(super) fn conv(
+/// What is added to the sums.
+fn skip_of(post: &Post<'_, Map>) -> Option<Map> {
+    match post {
+        Post::ReluAdd(skip) => Some(**skip),
+        Post::Linear | Post::Relu => None,
+    }
+}
+
+impl Graph for Builder<'_> {
+    type Map = Map;
+    type Error = DriverError;
+
+    fn conv(
         &mut self,
         name: &str,
-        k: usize,
-        input: Map,
-        cout: usize,
-        source: Source,
-        post: Post,
+        input: &Map,
+        source: graph::Source,
+        post: &Post<'_, Map>,
     ) -> Result<Map, DriverError> {
-        let (weights, bias) = self.layers.of(name)?;
+        self.conv_from(name, *input, source.into(), post)
+    }
+
+    /// In half precision it is one launch.
+    fn projected(
+        &mut self,
+        name: &str,
+        input: Map,
+        encoder: Encoder,
+        level: usize,
+    ) -> Result<(Map, Map), DriverError> {
+        let (c, size) = (input.channels, input.size);
+        let (next, next_bias) = self.layers.of(&encoder.projection(level))?;
+        let next_bias = match encoder {
+            Encoder::Image => next_bias,
+            Encoder::Events(image) => self.event_bias(level, size, image)?,
+        };
+        if !self.half() {
+            let features = self.conv_from(name, input, Source::Plain, &Post::Relu)?;
+            let projected =
+                self.conv_with(next, next_bias, 1, features, c, Source::Plain, &Post::Linear)?;
+            return Ok((features, projected));
+        }
+        let ((weights, bias), [k, _]) = (self.layers.of(name)?, self.layers.sizes(name)?);
+        let (features, projected) = (self.map(size, c)?, self.map(size, c)?);
+        let a = args::Project {
+            conv: conv_arguments(weights, bias, input, 0, features),
+            weights: next,
+            bias: next_bias,
+            output: projected.at,
+        };
+        self.launch(&format!("conv{k}_{c}_{c}_project"), conv_grid(features), 128, &a)?;
+        self.reads(&[input]);
+        let products = (k * k + 1) * c * c;
+        self.cost(size, products, &[input, features, projected], products);
+        Ok((features, projected))
+    }
+
+    /// Launches that may run at the same time share no memory.
+    fn release(&mut self, _: Map) {}
+}
+
+impl Builder<'_> {
+    /// A convolution by the name of its weights.
+    pub(super) fn conv_from(
+        &mut self,
+        name: &str,
+        input: Map,
+        source: Source,
+        post: &Post<'_, Map>,
+    ) -> Result<Map, DriverError> {
+        let ((weights, bias), [k, cout]) = (self.layers.of(name)?, self.layers.sizes(name)?);
         self.conv_with(weights, bias, k, input, cout, source, post)
     }
 
@@ -56,13 +109,12 @@ impl Builder<'_> {
         input: Map,
         cout: usize,
         source: Source,
-        post: Post,
+        post: &Post<'_, Map>,
     ) -> Result<Map, DriverError> {
-        let Size { width, height } = input.size;
         let size = match source {
             Source::Plain | Source::Counts => input.size,
-            Source::Pooled => Size::new(width / 2, height / 2),
-            Source::Upsampled => Size::new(2 * width, 2 * height),
+            Source::Pooled => graph::Source::Pooled.output(input.size),
+            Source::Upsampled => graph::Source::Upsampled.output(input.size),
         };
         if !self.half() {
             return self.single_conv(weights, bias, k, input, size, cout, source, post);
@@ -74,7 +126,7 @@ impl Builder<'_> {
             Source::Upsampled => "_upsampled",
         };
         let output = self.map(size, cout)?;
-        let skip = post.skip().map_or(0, |skip| skip.at);
+        let skip = skip_of(post).map_or(0, |skip| skip.at);
         let a = conv_arguments(weights, bias, input, skip, output);
         self.launch(
             &format!("conv{k}_{}_{cout}{suffix}", input.channels),
@@ -84,7 +136,7 @@ impl Builder<'_> {
         )?;
         let weights = k * k * input.channels * cout;
         let mut maps = vec![input];
-        maps.extend(post.skip());
+        maps.extend(skip_of(post));
         self.reads(&maps);
         maps.push(output);
         self.cost(size, weights, &maps, weights);
@@ -101,7 +153,7 @@ impl Builder<'_> {
         size: Size,
         cout: usize,
         source: Source,
-        post: Post,
+        post: &Post<'_, Map>,
     ) -> Result<Map, DriverError> {
         let input = match source {
             Source::Plain | Source::Counts => input,
@@ -113,7 +165,7 @@ impl Builder<'_> {
             input: input.at,
             weights,
             bias,
-            skip: post.skip().map_or(0, |skip| skip.at),
+            skip: skip_of(post).map_or(0, |skip| skip.at),
             output: output.at,
             height: size.height as i32,
             width: size.width as i32,
@@ -147,61 +199,6 @@ impl Builder<'_> {
         };
         self.flat(name, size.area() * input.channels, 256, &a)?;
         Ok(map)
-    }
-
-    /// The rest of an encoder after its first convolution, and on the features of the five levels the
-    /// fusion's first layer, whose maps are returned. `first_layer` gives its weights and bias for a
-    /// level and its size.
-    pub(super) fn encoder(
-        &mut self,
-        name: &str,
-        stem: Map,
-        first_layer: impl Fn(&mut Self, usize, Size) -> Result<(Address, Address), DriverError>,
-    ) -> Result<Vec<Map>, DriverError> {
-        let next = first_layer(self, 0, stem.size)?;
-        let (mut x, first) = self.projected(&format!("{name}.conv2"), 7, stem, next)?;
-        let mut out = vec![first];
-        for (i, (c, k)) in [(32, 5), (64, 3), (128, 3), (128, 3)].into_iter().enumerate() {
-            let layer = |j: usize| format!("{name}.down{}.conv{j}", i + 1);
-            x = self.conv(&layer(1), k, x, c, Source::Pooled, Post::Relu)?;
-            let next = first_layer(self, i + 1, x.size)?;
-            let (features, projected) = self.projected(&layer(2), k, x, next)?;
-            x = features;
-            out.push(projected);
-        }
-        Ok(out)
-    }
-
-    /// A convolution with as many outputs as inputs and a ReLU, and on its outputs a layer of one
-    /// pixel's channels, whose weights and bias are `next`: the maps of both.
-    fn projected(
-        &mut self,
-        name: &str,
-        k: usize,
-        input: Map,
-        next: (Address, Address),
-    ) -> Result<(Map, Map), DriverError> {
-        let (c, size) = (input.channels, input.size);
-        if !self.half() {
-            let features = self.conv(name, k, input, c, Source::Plain, Post::Relu)?;
-            let (weights, bias) = next;
-            let projected =
-                self.conv_with(weights, bias, 1, features, c, Source::Plain, Post::Linear)?;
-            return Ok((features, projected));
-        }
-        let (weights, bias) = self.layers.of(name)?;
-        let (features, projected) = (self.map(size, c)?, self.map(size, c)?);
-        let a = args::Project {
-            conv: conv_arguments(weights, bias, input, 0, features),
-            weights: next.0,
-            bias: next.1,
-            output: projected.at,
-        };
-        self.launch(&format!("conv{k}_{c}_{c}_project"), conv_grid(features), 128, &a)?;
-        self.reads(&[input]);
-        let products = (k * k + 1) * c * c;
-        self.cost(size, products, &[input, features, projected], products);
-        Ok((features, projected))
     }
 }
 

@@ -4,8 +4,9 @@ use super::super::arguments as args;
 use super::super::arguments::Address;
 use super::super::layers::map_channels;
 use super::builder::{Builder, Map};
-use super::convolution::{Post, Source};
+use super::convolution::Source;
 use super::{Shape, SlotMemory};
+use crate::engine::graph::{Encoder, Graph, Post};
 use crate::event::{CHANNELS, EventInput};
 use crate::image::Size;
 use cudarc::driver::DriverError;
@@ -22,8 +23,9 @@ impl Builder<'_> {
             (true, EventInput::Prior) => (self.prior(shape, slot)?, Source::Plain),
             (false, _) => (self.planes_to_map(shape.padded, slot.event_tensor)?, Source::Plain),
         };
-        let stem = self.conv("ev_enc.conv1", 7, input, 16, source, Post::Relu)?;
-        self.encoder("ev_enc", stem, |b, level, size| b.event_layer(level, size, shape.image))
+        let encoder = Encoder::Events(shape.image);
+        let stem = self.conv_from(&encoder.stem(), input, source, &Post::Relu)?;
+        self.encode(encoder, stem)
     }
 
     /// EGER from packed events, as the first convolution reads it.
@@ -92,19 +94,16 @@ impl Builder<'_> {
         Ok(map)
     }
 
-    /// Weights and bias of the fusion's first layer on a level's event features, with the constants
-    /// of the sizes in the bias.
-    fn event_layer(
+    /// The bias of the fusion's first layer on a level's event features, with the constants of the
+    /// sizes.
+    pub(super) fn event_bias(
         &mut self,
         level: usize,
-        size: Size,
+        events: Size,
         image: Size,
-    ) -> Result<(Address, Address), DriverError> {
-        let name = format!("msff{}", level + 1);
-        let (h, w) = (image.height >> level, image.width >> level);
-        let cell = [2.0 * size.height as f32 / h as f32, 2.0 * size.width as f32 / w as f32];
-        let bias = self.upload(&self.layers.position(&name)?.bias(cell))?;
-        let (weights, _) = self.layers.of(&format!("{name}.event"))?;
-        Ok((weights, bias))
+    ) -> Result<Address, DriverError> {
+        let image = Size::new(image.width >> level, image.height >> level);
+        let layers = self.layers;
+        self.upload(&layers.position(&format!("msff{}", level + 1))?.bias(events, image))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::super::arguments as args;
 use super::builder::{Builder, Map};
-use super::convolution::{Post, Source};
-use crate::engine::cpu::fusion::{self as cpu, corners};
+use crate::engine::corners::{self, corners};
+use crate::engine::graph::{Graph, Post, Source};
 use crate::network::FUSION_LEVELS;
 use cudarc::driver::DriverError;
 
@@ -19,7 +19,7 @@ impl Builder<'_> {
         // Of an axis with so many positions, and the numbers in the maps from one to the next.
         let mut axis = |image: usize, event: usize, image_step: usize, event_step: usize| {
             let sides = [-1.0, 1.0].map(|side| corners(image, event, side));
-            let corner = |(this, other): (&cpu::Corner, &cpu::Corner)| args::Corner {
+            let corner = |(this, other): (&corners::Corner, &corners::Corner)| args::Corner {
                 event: (this.event * event_step) as u32,
                 image: (this.image * image_step) as u32,
                 relative: this.relative,
@@ -66,7 +66,7 @@ impl Builder<'_> {
         let offsets = format!("{name}.conv_offset_mask");
         let (height, width) = (size.height as i32, size.width as i32);
         if !self.half() {
-            let offsets = self.conv(&offsets, k, input, 3 * k * k, Source::Plain, Post::Linear)?.at;
+            let offsets = self.conv(&offsets, &input, Source::Plain, &Post::Linear)?.at;
             let output = self.map(size, c)?;
             let a = args::SingleDeform {
                 input: input.at,

@@ -3,8 +3,8 @@
 use super::super::arguments as args;
 use super::super::arguments::Address;
 use super::builder::{Builder, Map};
-use super::convolution::{Post, Source};
 use super::{Shape, image_bytes};
+use crate::engine::graph::{Encoder, Graph, Post, Source};
 use crate::image::Size;
 use cudarc::driver::DriverError;
 
@@ -17,7 +17,7 @@ impl Builder<'_> {
         eight_bit: bool,
     ) -> Result<Vec<Map>, DriverError> {
         let stem = self.stem(shape.image, blur, eight_bit)?;
-        self.encoder("im_enc", stem, |b, level, _| b.layers.of(&format!("msff{}.image", level + 1)))
+        self.encode(Encoder::Image, stem)
     }
 
     pub(super) fn stem(
@@ -41,10 +41,10 @@ impl Builder<'_> {
                 eight_bit,
             };
             self.flat("single_image", size.area() * 3, 256, &a)?;
-            return self.conv("im_enc.conv1", 7, input, 16, Source::Plain, Post::Relu);
+            return self.conv(&Encoder::Image.stem(), &input, Source::Plain, &Post::Relu);
         }
         let output = self.map(size, 16)?;
-        let (weights, bias) = self.layers.of("im_enc.conv1")?;
+        let (weights, bias) = self.layers.of(&Encoder::Image.stem())?;
         let a = args::Stem {
             image: blur,
             weights,
@@ -63,22 +63,9 @@ impl Builder<'_> {
         Ok(output)
     }
 
-    pub(super) fn decode(&mut self, fused: &[Map]) -> Result<Map, DriverError> {
-        let mut levels = fused.iter().rev().copied();
-        let none = Map { at: 0, size: Size::new(0, 0), channels: 0, made_by: None };
-        let mut x = levels.next().unwrap_or(none);
-        for (i, skip) in levels.enumerate() {
-            let layer = |j: usize| format!("dec.up{}.conv{j}", i + 1);
-            let c = skip.channels;
-            x = self.conv(&layer(1), 3, x, c, Source::Upsampled, Post::ReluAdd(skip))?;
-            x = self.conv(&layer(2), 3, x, c, Source::Plain, Post::Relu)?;
-        }
-        Ok(x)
-    }
-
     /// The last convolution, where it is a separate launch.
     pub(super) fn last_sums(&mut self, x: Map) -> Result<Map, DriverError> {
-        self.conv("dec.conv", 3, x, 3, Source::Plain, Post::Linear)
+        self.conv("dec.conv", &x, Source::Plain, &Post::Linear)
     }
 
     /// The end of the network, whose inputs and outputs are not set yet; returns its arguments.

@@ -11,6 +11,7 @@ use super::device::{Device, Launch, Memory};
 use super::layers::Layers;
 use super::{Precision, arguments as args};
 use crate::engine::OutputFormat;
+use crate::engine::graph::Graph;
 use crate::event::CHANNELS;
 use crate::image::Size;
 use builder::{Builder, Map};
@@ -122,7 +123,8 @@ impl Plan {
                 Ok(std::mem::take(&mut b.launches))
             })
         })?;
-        let (start, mut last) = (b.written.len(), None);
+        let none = Map { at: 0, size: shape.image, channels: 0, made_by: None };
+        let (start, mut last) = (b.written.len(), none);
         let body = twice(|i| {
             b.share_from(start, i);
             let mut fused = Vec::new();
@@ -130,12 +132,10 @@ impl Plan {
                 let map = b.fuse(level, event.external(), image.external())?;
                 fused.push(b.deform(level, map)?);
             }
-            let map = b.decode(&fused)?;
-            last = Some(if b.half() { map } else { b.last_sums(map)? });
+            let map = b.decode(fused)?.unwrap_or(none);
+            last = if b.half() { map } else { b.last_sums(map)? };
             Ok(std::mem::take(&mut b.launches))
         })?;
-        let none = Map { at: 0, size: shape.image, channels: 0, made_by: None };
-        let last = last.unwrap_or(none);
         let head_arguments = b.head(last)?;
         let head = b.launches.remove(0);
         let (bytes, _memory) = (b.bytes, b.memory);

@@ -93,7 +93,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Gives memory to the maps that follow. Nothing that follows may read it.
-    pub(super) fn release(&mut self, buffer: Buffer) {
+    pub(super) fn reuse(&mut self, buffer: Buffer) {
         self.free.push(buffer);
     }
 

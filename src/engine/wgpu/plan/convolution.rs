@@ -1,23 +1,16 @@
-//! Convolutions, and the two encoders that are made of them.
+//! Convolutions, of which encoders and decoder are made.
 
 use super::builder::{Builder, Map};
+use crate::engine::graph::{Encoder, Graph, Post, Source};
 use crate::engine::wgpu::layers::Layer;
 use crate::engine::wgpu::parameters::Conv;
-use crate::engine::wgpu::shaders::{Kernel, KernelName, Source};
+use crate::engine::wgpu::shaders::{Kernel, KernelName};
 use crate::image::Size;
+use std::convert::Infallible;
 use wgpu::Buffer;
 
 /// Rows of a workgroup of `conv_matrix.wgsl`.
 const MATRIX_ROWS: usize = 4;
-
-/// What a convolution does with its sums.
-#[derive(Clone, Copy)]
-pub(super) enum Post<'a> {
-    Linear,
-    Relu,
-    /// Then the sum with a map of the output's size.
-    ReluAdd(&'a Map),
-}
 
 /// Rows of an output, and where they are written.
 pub(super) struct Rows<'a> {
@@ -28,28 +21,66 @@ pub(super) struct Rows<'a> {
     pub(super) wide: bool,
 }
 
-impl Builder<'_> {
-    /// A convolution by the name of its weights.
-    pub(super) fn conv(&mut self, name: &str, input: &Map, source: Source, post: Post<'_>) -> Map {
+impl Graph for Builder<'_> {
+    type Map = Map;
+    type Error = Infallible;
+
+    fn conv(
+        &mut self,
+        name: &str,
+        input: &Map,
+        source: Source,
+        post: &Post<'_, Map>,
+    ) -> Result<Map, Infallible> {
         let (layer, bias) = (self.layers.of(name), self.layers.bias.clone());
-        self.conv_with(layer, &bias, input, source, post)
+        Ok(self.conv_with(layer, &bias, input, source, post))
     }
 
-    /// The same with a bias of another buffer.
+    fn projected(
+        &mut self,
+        name: &str,
+        input: Map,
+        encoder: Encoder,
+        level: usize,
+    ) -> Result<(Map, Map), Infallible> {
+        let features = self.conv(name, &input, Source::Plain, &Post::Relu)?;
+        self.release(input);
+        let layer = self.layers.of(&encoder.projection(level));
+        let (layer, bias) = match encoder {
+            Encoder::Image => (layer, self.layers.bias.clone()),
+            Encoder::Events(image) => {
+                let bias = self.event_bias(level, &features, image);
+                (Layer { bias: 0, ..layer }, bias)
+            }
+        };
+        let projected = self.conv_with(layer, &bias, &features, Source::Plain, &Post::Linear);
+        Ok((features, projected))
+    }
+
+    fn release(&mut self, map: Map) {
+        self.reuse(map.buffer);
+    }
+}
+
+impl Builder<'_> {
+    /// An encoder's result on a map, which is released.
+    pub(super) fn encoded(&mut self, encoder: Encoder, input: Map) -> Vec<Map> {
+        let Ok(stem) = self.conv(&encoder.stem(), &input, Source::Plain, &Post::Relu);
+        self.release(input);
+        let Ok(maps) = self.encode(encoder, stem);
+        maps
+    }
+
+    /// A convolution with a bias of this buffer.
     pub(super) fn conv_with(
         &mut self,
         layer: Layer,
         bias: &Buffer,
         input: &Map,
         source: Source,
-        post: Post<'_>,
+        post: &Post<'_, Map>,
     ) -> Map {
-        let Size { width, height } = input.size;
-        let size = match source {
-            Source::Plain => input.size,
-            Source::Pooled => Size::new(width / 2, height / 2),
-            Source::Upsampled => Size::new(2 * width, 2 * height),
-        };
+        let size = source.output(input.size);
         let output = self.map(size, layer.outputs);
         let rows = Rows { first: 0, count: size.height, to: &output.buffer, wide: false };
         self.conv_rows(layer, bias, input, size, source, post, &rows);
@@ -65,16 +96,16 @@ impl Builder<'_> {
         input: &Map,
         size: Size,
         source: Source,
-        post: Post<'_>,
+        post: &Post<'_, Map>,
         rows: &Rows<'_>,
     ) {
         let (rectify, skip) = match post {
             Post::Linear => (false, None),
             Post::Relu => (true, None),
-            Post::ReluAdd(skip) => (true, Some(skip)),
+            Post::ReluAdd(skip) => (true, Some(*skip)),
         };
         let add = skip.is_some();
-        let matrices = self.device.matrices.zip(layer.tiles);
+        let matrices = self.device.used.matrices.zip(layer.tiles);
         let block = Conv {
             height: size.height as u32,
             width: size.width as u32,
@@ -100,31 +131,7 @@ impl Builder<'_> {
         // A binding that the shader does not use must be there all the same.
         let skip = skip.map_or(&input.buffer, |skip| &skip.buffer);
         let bindings = [&input.buffer, &weights, bias, skip, rows.to];
-        self.launch(Kernel { name, wide: rows.wide }, groups, &block, &bindings);
-    }
-
-    /// An encoder: features of the five levels, each projected by `project` while its successor is
-    /// computed from it.
-    pub(super) fn encoder(
-        &mut self,
-        name: &str,
-        input: Map,
-        mut project: impl FnMut(&mut Self, usize, &Map) -> Map,
-    ) -> Vec<Map> {
-        let stem = self.conv(&format!("{name}.conv1"), &input, Source::Plain, Post::Relu);
-        self.release(input.buffer);
-        let mut x = self.conv(&format!("{name}.conv2"), &stem, Source::Plain, Post::Relu);
-        self.release(stem.buffer);
-        let mut projected = vec![project(self, 0, &x)];
-        for level in 1..=4 {
-            let layer = |j: usize| format!("{name}.down{level}.conv{j}");
-            let first = self.conv(&layer(1), &x, Source::Pooled, Post::Relu);
-            self.release(x.buffer);
-            x = self.conv(&layer(2), &first, Source::Plain, Post::Relu);
-            self.release(first.buffer);
-            projected.push(project(self, level, &x));
-        }
-        self.release(x.buffer);
-        projected
+        let kernel = Kernel { wide: rows.wide, ..name.into() };
+        self.launch(kernel, groups, &block, &bindings);
     }
 }

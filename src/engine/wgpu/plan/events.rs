@@ -2,10 +2,10 @@
 
 use super::Shape;
 use super::builder::{Builder, Map};
-use super::convolution::Post;
+use crate::engine::graph::Encoder;
 use crate::engine::wgpu::pack::vectors;
 use crate::engine::wgpu::parameters::{Cells, Planes};
-use crate::engine::wgpu::shaders::{KernelName, Source};
+use crate::engine::wgpu::shaders::KernelName;
 use crate::event::{CHANNELS, EventInput};
 use crate::image::Size;
 use wgpu::Buffer;
@@ -33,11 +33,14 @@ impl Builder<'_> {
     ) -> Vec<Map> {
         let map = match shape.events {
             Some(_) => self.counts_to_map(shape, target, counts),
-            None => self.planes(shape.padded, self.layers.input.channels(), input, 0.0, 1.0),
+            None => {
+                let channels = self.layers.input.channels();
+                let map = self.map(shape.padded, channels.div_ceil(4) as u32);
+                self.planes(&map, channels, input, [0.0, 1.0], false);
+                map
+            }
         };
-        self.encoder("ev_enc", map, |b, level, features| {
-            b.project_events(level, features, shape.image)
-        })
+        self.encoded(Encoder::Events(shape.image), map)
     }
 
     fn counts_to_map(&mut self, shape: Shape, target: &Buffer, counts: &Buffer) -> Map {
@@ -60,34 +63,27 @@ impl Builder<'_> {
         map
     }
 
-    /// Planes in single precision as a map: `(v - subtract) * factor`.
+    /// Planes to a map: `(v - subtract) * factor`. If `bytes`, they are in eight bits, and otherwise
+    /// in single precision.
     pub(super) fn planes(
         &mut self,
-        size: Size,
+        map: &Map,
         channels: usize,
         planes: &Buffer,
-        subtract: f32,
-        factor: f32,
-    ) -> Map {
-        let vectors = channels.div_ceil(4);
-        let map = self.map(size, vectors as u32);
-        let block =
-            Planes { area: size.area() as u32, channels: channels as u32, subtract, factor };
-        let bindings = [planes, &map.buffer];
-        self.flat(KernelName::Planes, size.area() * vectors, 64, &block, &bindings);
-        map
+        [subtract, factor]: [f32; 2],
+        bytes: bool,
+    ) {
+        let area = map.size.area();
+        let block = Planes { area: area as u32, channels: channels as u32, subtract, factor };
+        let items = area * map.vectors as usize;
+        self.flat(KernelName::Planes { bytes }, items, 64, &block, &[planes, &map.buffer]);
     }
 
-    /// The fusion's first layer on event features, with the constants of the sizes in its bias.
-    fn project_events(&mut self, level: usize, features: &Map, image: Size) -> Map {
-        let (h, w) = (image.height >> level, image.width >> level);
-        let Size { width, height } = features.size;
-        let cell = [2.0 * height as f32 / h as f32, 2.0 * width as f32 / w as f32];
-        let bias = self.layers.first.get(level).map(|f| f.bias(cell)).unwrap_or_default();
-        let bias = vectors(&bias, features.vectors as usize);
-        let bias = self.device.upload("bias of events", &bias);
-        let mut layer = self.layers.of(&format!("msff{}.event", level + 1));
-        layer.bias = 0;
-        self.conv_with(layer, &bias, features, Source::Plain, Post::Linear)
+    /// The bias of the fusion's first layer on event features, with the constants of the sizes.
+    pub(super) fn event_bias(&mut self, level: usize, features: &Map, image: Size) -> Buffer {
+        let image = Size::new(image.width >> level, image.height >> level);
+        let first = self.layers.first.get(level);
+        let bias = first.map(|first| first.bias(features.size, image)).unwrap_or_default();
+        self.device.upload("bias of events", &vectors(&bias, features.vectors as usize))
     }
 }

@@ -1,10 +1,11 @@
 //! The fusion of both encodings and its deformable convolutions.
 
 use super::builder::{Builder, Map};
-use super::convolution::{Post, Rows};
-use crate::engine::cpu::fusion::corners;
+use super::convolution::Rows;
+use crate::engine::corners::corners;
+use crate::engine::graph::{Graph, Post, Source};
 use crate::engine::wgpu::parameters::{Corner, Deform, Fuse};
-use crate::engine::wgpu::shaders::{KernelName, Source};
+use crate::engine::wgpu::shaders::KernelName;
 use crate::image::Size;
 
 /// Largest buffer of a deformable convolution's offsets: as many rows are computed at a time.
@@ -16,9 +17,9 @@ impl Builder<'_> {
     /// One level: both encodings to the decoder's input.
     pub(super) fn fuse_and_deform(&mut self, level: usize, event: Map, image: &Map) -> Map {
         let fused = self.fuse(level, &event, image);
-        self.release(event.buffer);
+        self.release(event);
         let output = self.deform(level, &fused);
-        self.release(fused.buffer);
+        self.release(fused);
         output
     }
 
@@ -67,7 +68,7 @@ impl Builder<'_> {
             let count = rows.min(size.height - first);
             let (bias, weights) = (self.layers.bias.clone(), self.layers.weights.clone());
             let part = Rows { first, count, to: &scratch, wide: true };
-            self.conv_rows(offsets, &bias, input, size, Source::Plain, Post::Linear, &part);
+            self.conv_rows(offsets, &bias, input, size, Source::Plain, &Post::Linear, &part);
             let Size { width, height } = size;
             let block = Deform {
                 height: height as u32,
@@ -86,7 +87,7 @@ impl Builder<'_> {
             let bindings = [&input.buffer, &weights, &bias, &scratch, &output.buffer];
             self.launch(kernel, groups, &block, &bindings);
         }
-        self.release(scratch);
+        self.reuse(scratch);
         output
     }
 }

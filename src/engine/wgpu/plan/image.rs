@@ -1,34 +1,33 @@
 //! From the image to what the fusion reads of it, and from the fusion to images.
 
 use super::builder::{Block, Builder, Map};
-use super::convolution::Post;
 use super::step::Step;
+use crate::engine::graph::{Encoder, Graph};
 use crate::engine::wgpu::device::Device;
 use crate::engine::wgpu::parameters::Head;
-use crate::engine::wgpu::shaders::{HeadOutput, KernelName, Source};
+use crate::engine::wgpu::shaders::{HeadOutput, KernelName};
 use crate::image::Size;
+use std::mem::take;
 use wgpu::Buffer;
 
 impl Builder<'_> {
-    pub(super) fn image_part(&mut self, size: Size, blurry: &Buffer) -> Vec<Map> {
-        let input = self.planes(size, 3, blurry, 0.5, 2.0);
-        self.encoder("im_enc", input, |b, level, features| {
-            b.conv(&format!("msff{}.image", level + 1), features, Source::Plain, Post::Linear)
-        })
+    /// What the fusion reads of the image, and the steps that make it: of an image in single
+    /// precision, and of one in eight bits.
+    pub(super) fn image_part(&mut self, size: Size, blurry: &Buffer) -> (Vec<Map>, [Vec<Step>; 2]) {
+        let input = self.map(size, 1);
+        let first = [false, true].map(|bytes| {
+            self.planes(&input, 3, blurry, [0.5, 2.0], bytes);
+            take(&mut self.steps)
+        });
+        let maps = self.encoded(Encoder::Image, input);
+        let rest = take(&mut self.steps);
+        let steps = first.map(|first| first.into_iter().chain(rest.iter().cloned()).collect());
+        (maps, steps)
     }
 
     /// From the fused levels, finest first, to the head's input.
-    pub(super) fn decode(&mut self, mut fused: Vec<Map>) -> Map {
-        let mut x = fused.pop();
-        for level in 1..=4 {
-            let (Some(coarse), Some(skip)) = (x.take(), fused.pop()) else { break };
-            let layer = |j: usize| format!("dec.up{level}.conv{j}");
-            let sum = self.conv(&layer(1), &coarse, Source::Upsampled, Post::ReluAdd(&skip));
-            self.release(coarse.buffer);
-            self.release(skip.buffer);
-            x = Some(self.conv(&layer(2), &sum, Source::Plain, Post::Relu));
-            self.release(sum.buffer);
-        }
+    pub(super) fn decoded(&mut self, fused: Vec<Map>) -> Map {
+        let Ok(x) = self.decode(fused);
         x.unwrap_or_else(|| self.map(Size::new(16, 16), 4))
     }
 

@@ -47,7 +47,8 @@ pub(super) struct Plan {
     /// Counts the events; empty if event tensors are uploaded instead.
     pub(super) count: Vec<Step>,
     pub(super) events: Vec<Step>,
-    pub(super) image: Vec<Step>,
+    /// Of an image in single precision, and of one in eight bits.
+    pub(super) image: [Vec<Step>; 2],
     /// Fusion and decoder.
     pub(super) body: Vec<Step>,
     /// The network's end, with results in single precision and in eight bits.
@@ -55,7 +56,7 @@ pub(super) struct Plan {
     pub(super) pixels: (Step, Buffer),
     /// The same into a picture that stays on the device.
     head: HeadBindings,
-    /// The blurry image, three planes in single precision.
+    /// The blurry image, three planes in single precision, or at its start in eight bits.
     pub(super) blurry: Buffer,
     /// [`super::parameters::Target`]
     pub(super) target: Buffer,
@@ -86,8 +87,7 @@ impl Plan {
         let target = b.buffer("target", 96, BufferUsages::UNIFORM | BufferUsages::COPY_DST);
         let numbers = b.buffer("numbers", 24 * area, read);
         let pixels = b.buffer("pixels", 3 * area, read);
-        let image_maps = b.image_part(shape.image, &blurry);
-        let image = take(&mut b.steps);
+        let (image_maps, image) = b.image_part(shape.image, &blurry);
         if shape.events.is_some() {
             b.count(&target, &input, &counts);
         }
@@ -98,7 +98,7 @@ impl Plan {
         for (level, (event, image)) in event_maps.into_iter().zip(&image_maps).enumerate() {
             fused.push(b.fuse_and_deform(level, event, image));
         }
-        let decoded = b.decode(fused);
+        let decoded = b.decoded(fused);
         let body = take(&mut b.steps);
         let head = b.head_bindings(&decoded, &blurry, &target);
         let [numbers, pixels] = [(HeadOutput::F32, numbers), (HeadOutput::U8, pixels)]

@@ -15,7 +15,7 @@ pub(in crate::engine::wgpu) struct Step {
 
 impl Step {
     /// A dispatch of so many workgroups, with its bindings in order.
-    pub(super) fn new<'a>(
+    pub(in crate::engine::wgpu) fn new<'a>(
         device: &mut Device,
         kernel: &Kernel,
         groups: [usize; 3],

@@ -17,7 +17,7 @@ fn convolutions(matrices: Option<MatrixShape>) -> Vec<Kernel> {
         }
         let (source, rectify, add) = (Source::Plain, false, false);
         let name = KernelName::Conv { kernel, source, rectify, add, matrices };
-        all.push(Kernel { name, wide: true });
+        all.push(Kernel { wide: true, ..name.into() });
     }
     all
 }
@@ -32,11 +32,14 @@ fn kernels() -> Vec<Kernel> {
     let pictures = [false, true].map(|gray| HeadOutput::Picture { gray });
     let outputs = [HeadOutput::F32, HeadOutput::U8].into_iter().chain(pictures);
     all.extend(outputs.map(|output| KernelName::Head(output).into()));
-    all.extend([KernelName::Planes, KernelName::Count].map(Kernel::from));
+    all.extend([false, true].map(|bytes| KernelName::Planes { bytes }.into()));
+    all.extend([KernelName::Count, KernelName::Neighbours].map(Kernel::from));
     for vectors in [24, 25] {
         all.push(KernelName::ScaleCounts { vectors }.into());
     }
     all.push(KernelName::AppendPrior { vectors: 25 }.into());
+    let shared: Vec<_> = all.iter().filter(|k| k.name.sharing().is_some()).cloned().collect();
+    all.extend(shared.into_iter().map(|kernel| Kernel { subgroups: true, ..kernel }));
     all
 }
 
@@ -47,15 +50,21 @@ fn every_shader_is_valid_and_can_be_translated_for_vulkan_metal_and_directx() {
             let text = source(&kernel, precision);
             let module = naga::front::wgsl::parse_str(&text)
                 .unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(&text)));
-            let capabilities = match precision {
+            let mut capabilities = match precision {
                 Precision::Single => Capabilities::empty(),
                 Precision::Half => Capabilities::SHADER_FLOAT16,
             };
+            // Without the capability naga refuses operations on subgroups.
+            let subgroups = kernel.subgroups || kernel.name == KernelName::Neighbours;
+            capabilities.set(Capabilities::SUBGROUP, subgroups);
+            assert_eq!(text.contains("subgroupBroadcast"), subgroups, "{kernel:?}");
             let info = Validator::new(ValidationFlags::all(), capabilities)
                 .validate(&module)
                 .unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(&text)));
             assert!(module.entry_points.iter().any(|e| e.name == kernel.name.entry()));
-            let words = spv::write_vec(&module, &info, &spv::Options::default(), None);
+            // SPIR-V has subgroups since 1.3.
+            let options = spv::Options { lang_version: (1, 3), ..spv::Options::default() };
+            let words = spv::write_vec(&module, &info, &options, None);
             assert!(!words.unwrap().is_empty());
             // Of macOS 11 and iOS 14.
             let metal = msl::Options { lang_version: (2, 3), ..msl::Options::default() };

@@ -1,7 +1,7 @@
 //! Where the fusion samples its corners: the same in the forward and the backward pass.
 
 use super::parts::{Fused, TILE};
-use crate::engine::cpu::fusion::{Corner, corners};
+use crate::engine::corners::{Corner, corners};
 
 /// Sampling positions per axis and side.
 pub(super) struct CornerPositions {

@@ -1,0 +1,51 @@
+//! Tries what a device has beside what every device has, when an engine is made.
+
+use super::WgpuEngine;
+use super::optional::Optional;
+use super::self_check::{self, SelfCheck};
+use crate::engine::EngineError;
+use crate::network::Weights;
+
+impl WgpuEngine {
+    /// Uses as much from now on of what the device has as restores a small image correctly.
+    pub(super) fn try_optional(&mut self, weights: &Weights) -> Result<(), EngineError> {
+        if self.device.offered == Optional::default() {
+            return Ok(());
+        }
+        let check = SelfCheck::new(weights)?;
+        let name = self.device.name().to_owned();
+        for choice in self.device.offered.choices() {
+            self.device.used = choice;
+            self.forget();
+            if choice == Optional::default() {
+                break;
+            }
+            let what = choice.describe();
+            match self.tried(&check) {
+                Ok(db) => {
+                    tracing::info!("{name} uses {what}, {db:.0} dB");
+                    break;
+                }
+                Err(why) => tracing::warn!("{name} does not use {what}: {why}"),
+            }
+            self.device.faults.clear();
+        }
+        Ok(())
+    }
+
+    /// The agreement in dB of a small image with the processor's, if it is enough.
+    fn tried(&mut self, check: &SelfCheck) -> Result<f64, String> {
+        if let Some(largest) = self.device.used.subgroups
+            && !self_check::are_neighbours(&mut self.device, largest)
+        {
+            return Err(format!("a subgroup has not {largest} neighbouring threads at most"));
+        }
+        let agreement = check.agreement_db(self);
+        self.forget();
+        match agreement {
+            Ok(db) if db >= self_check::NEEDED_DB => Ok(db),
+            Ok(db) => Err(format!("wrong, {db:.0} dB")),
+            Err(why) => Err(why.to_string()),
+        }
+    }
+}
