@@ -247,13 +247,13 @@ impl Live {
     }
 
     /// What the first command does where no window can be opened: it restores the built-in clip
-    /// to a picture. Every other source is an error.
+    /// to a picture. Every other source is an error, and so are outputs, which would get nothing.
     fn without_display(&self, why: &str) -> Result<ExitCode, Failure> {
         let sources = self.sources.sources()?.unwrap_or_default();
+        let is_first =
+            sources == Sources::One(SourceName::clip()) && !self.fullscreen && !self.outputs.any();
         match self.compute() {
-            Some(compute) if sources == Sources::One(SourceName::clip()) && !self.fullscreen => {
-                demo::run(why, compute, &self.weights()?)
-            }
+            Some(compute) if is_first => demo::run(why, compute, &self.weights()?),
             _ => Err(format!("{why}; gem-live live --headless needs no window").into()),
         }
     }

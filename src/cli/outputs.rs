@@ -24,6 +24,15 @@ pub(crate) struct OutputArguments {
 }
 
 impl OutputArguments {
+    /// Whether there is an output.
+    pub(super) fn any(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        let virtual_camera = self.virtual_camera.is_some();
+        #[cfg(not(target_os = "linux"))]
+        let virtual_camera = false;
+        self.serve.is_some() || virtual_camera
+    }
+
     /// Opens the outputs, and prints where they are.
     pub(super) fn open(&self) -> Result<Vec<Arc<dyn FrameOutput>>, Failure> {
         let mut outputs: Vec<Arc<dyn FrameOutput>> = Vec::new();

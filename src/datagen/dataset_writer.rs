@@ -4,6 +4,8 @@
 //! run with the same settings resumes where the first stopped; recordings that are not in the
 //! journal are made again. When the dataset is complete, manifest.json replaces the journal.
 
+mod config_file;
+
 use crate::formats::atomic_file::{self, WriteError};
 use crate::formats::folder_lock::{FolderLock, LockError};
 use crate::formats::input;
@@ -13,6 +15,7 @@ use crate::sequence::{
     DATASET_MANIFEST, DatasetManifest, DatasetManifestError, Entry, Pair, PairHeader, SaveError,
     published_crop, sensors,
 };
+use config_file::yaml;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -264,44 +267,6 @@ fn journal_line(file: &str, entry: &Entry) -> String {
     let record = JournalEntry { file: file.to_owned(), entry: entry.clone() };
     // Strings and numbers always serialise to JSON.
     serde_json::to_string(&record).unwrap_or_default() + "\n"
-}
-
-/// A configuration that both the authors' program and this one read. `truth`: all recordings have sharp
-/// images.
-fn yaml(
-    folder: &Path,
-    scale_factor: f64,
-    crop: (usize, usize),
-    truth: bool,
-    train: bool,
-) -> String {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    // A quoted JSON string is a valid YAML string.
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
-    let root = quoted(&folder.to_string_lossy());
-    let (save, checkpoint) =
-        (quoted(&format!("results/{name}")), quoted(&format!("checkpoint/{name}")));
-    // Testing works at once; the weights of a training are given with --weights, or here.
-    let load = if train {
-        format!("load_dir: {checkpoint}")
-    } else {
-        "load_dir: null  # the built-in weights; or the folder of a checkpoint".to_owned()
-    };
-    let batch = if train { 4 } else { 1 };
-    // At the times of the sharp images, otherwise in the middle of the exposure.
-    let at = if truth { "null" } else { "0.5" };
-    let (rows, columns) = crop;
-    format!(
-        "train: {train}\nroot_path: {root}\nscale_factor: {scale_factor}\nhas_gt: {truth}\n\
-         predict_ts: {at}\nsave_path: {save}\n{load}\nload_stage: 2\n\
-         load_cycle: 15\n\nmodel_name: san\nnum_bins: 16\nev_in_channel: 96\nim_in_channel: 3\n\
-         out_channel: 3\ninitializor: kaiming\n\ncheckpoint_root: {checkpoint}\n\
-         dataset: deblur_data\nseed: 1226\nbatch_size: {batch}\nnum_workers: 0\n\
-         roi_size: [{rows}, {columns}]\nfirst_stage_epoch: 210\nsecond_stage_cycle: 15\n\
-         second_stage_epoch: 30\nloss: l1\nloss_weight: [50, 1, 50, 50]\nlr: 0.001\n\
-         lr_scheduler: cosine\nlr_decay_steps: 200\nlr_decay_rate: 0.5\n\
-         lr_decay_min_lr: 1.0e-05\nwarmup_epoch: 10\nweight_decay: 0\n"
-    )
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ const PART: f64 = 0.6;
 const MARGINS: f64 = 0.25;
 /// Sharp images of a pair that all lie within this share of its exposures have times in a longer unit.
 const MOMENT: f64 = 0.01;
+/// Programs round the times of exposures and of sharp images differently.
+const ROUNDING_US: i64 = 1;
 
 /// Compares the times of sharp images with exposures (start and end in microseconds, in order of
 /// time). With other times, scores compare images of different instants.
@@ -33,7 +35,10 @@ pub fn check_truth(truths_us: &[i64], exposures_us: &[[i64; 2]]) -> Option<Findi
     let (first, last) = (exposures_us.first()?, exposures_us.last()?);
     let whole = [first[0], last[1]];
     let range = [*truths_us.iter().min()?, *truths_us.iter().max()?];
-    let inside = |t: &i64| exposures_us.iter().any(|[start, end]| (*start..=*end).contains(t));
+    let during = |t: i64, [start, end]: [i64; 2]| {
+        (start.saturating_sub(ROUNDING_US)..=end.saturating_add(ROUNDING_US)).contains(&t)
+    };
+    let inside = |t: &i64| exposures_us.iter().any(|exposure| during(*t, *exposure));
     let outside = truths_us.iter().filter(|t| !inside(t)).count();
     // Two may be close to each other: one of each exposure's end and start.
     let exposed: f64 = exposures_us.iter().map(|exposure| length(*exposure)).sum();

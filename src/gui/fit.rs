@@ -9,27 +9,42 @@ const MIN_SIZE: Vec2 = Vec2::new(640.0, 360.0);
 const MIN_CHANGE: f32 = 0.01;
 
 /// The zoom of the window.
-#[derive(Default)]
 pub(super) struct Fit {
-    /// The smallest size of the window is set.
-    limited: bool,
-    /// The zoom is below 1 for want of room.
-    shrunk: bool,
+    /// The smallest size of the window that was set, in pixels.
+    limit_px: Vec2,
+    /// The zoom that the user has chosen.
+    chosen: f32,
+    /// The zoom for want of room, while it is below the chosen one.
+    shrunk: Option<f32>,
+}
+
+impl Default for Fit {
+    fn default() -> Self {
+        Self { limit_px: Vec2::ZERO, chosen: 1.0, shrunk: None }
+    }
 }
 
 impl Fit {
     /// Adapts the zoom to the size of the window.
     pub(super) fn update(&mut self, ui: &egui::Ui) {
-        if !self.limited {
-            self.limited = true;
-            // Known only now: a window cannot be larger than its screen.
-            let screen = ui.input(|i| i.viewport().monitor_size).unwrap_or(MIN_SIZE);
-            ui.send_viewport_cmd(ViewportCommand::MinInnerSize(MIN_SIZE.min(screen)));
-        }
         let present = ui.ctx().zoom_factor();
+        self.limit(ui, present);
         let size = ui.ctx().content_rect().size() * present;
         if let Some(zoom) = self.zoom(size, present) {
             ui.ctx().set_zoom_factor(zoom);
+        }
+    }
+
+    /// Sets the smallest size of the window, again when it moves to another screen. It cannot be set
+    /// before the window is open: a window cannot be larger than its screen.
+    fn limit(&mut self, ui: &egui::Ui, zoom: f32) {
+        let screen = ui.input(|i| i.viewport().monitor_size);
+        let least = screen.map_or(MIN_SIZE, |screen| MIN_SIZE.min(screen * zoom));
+        let pixels_per_point = ui.ctx().pixels_per_point();
+        let limit_px = least * (pixels_per_point / zoom);
+        if (limit_px - self.limit_px).abs().max_elem() > 1.0 {
+            self.limit_px = limit_px;
+            ui.send_viewport_cmd(ViewportCommand::MinInnerSize(limit_px / pixels_per_point));
         }
     }
 
@@ -39,16 +54,17 @@ impl Fit {
             // A minimised window.
             return None;
         }
-        let fitting = (size.x / MIN_SIZE.x).min(size.y / MIN_SIZE.y).min(1.0);
-        let changes = match self.shrunk {
-            true => (fitting - present).abs() > MIN_CHANGE,
-            // Where there is room, the zoom is that of the user.
-            false => fitting < 1.0 && present - fitting > MIN_CHANGE,
-        };
-        if changes {
-            self.shrunk = fitting < 1.0;
+        // In a small window the user can only choose a smaller zoom.
+        if self.shrunk.is_none_or(|shrunk| present < shrunk - 2.0 * MIN_CHANGE) {
+            self.chosen = present;
         }
-        changes.then_some(fitting)
+        let fitting = (size.x / MIN_SIZE.x).min(size.y / MIN_SIZE.y);
+        self.shrunk = (fitting < self.chosen.min(1.0)).then_some(fitting);
+        let (zoom, tolerance) = match self.shrunk {
+            Some(fitting) => (fitting, MIN_CHANGE),
+            None => (self.chosen, 0.0),
+        };
+        ((zoom - present).abs() > tolerance).then_some(zoom)
     }
 }
 
@@ -76,8 +92,23 @@ mod tests {
         // 800x480 pixels at 250 %.
         is(zoom(&[(320.0, 192.0)], 1.0), 0.5);
         is(zoom(&[(320.0, 192.0), (1240.0, 540.0)], 1.0), 1.0);
+        is(zoom(&[(320.0, 192.0), (638.0, 360.0), (1240.0, 540.0)], 1.4), 1.4);
         is(zoom(&[(320.0, 192.0), (480.0, 900.0), (0.0, 0.0)], 1.0), 0.75);
         // One who wants everything smaller still gets it.
         is(zoom(&[(480.0, 900.0)], 0.5), 0.5);
+    }
+
+    #[test]
+    fn the_user_can_zoom_out_in_a_small_window_but_not_in() {
+        let small = Vec2::new(320.0, 192.0);
+        let mut fit = Fit::default();
+        assert_eq!(fit.zoom(small, 1.0), Some(0.5));
+        assert_eq!(fit.zoom(small, 0.6), Some(0.5));
+        assert_eq!(fit.zoom(small, 0.4), None);
+        assert_eq!(fit.zoom(small, 0.4), None);
+        assert_eq!(fit.zoom(Vec2::new(1240.0, 540.0), 0.4), None);
+        // With enough room the zoom is only the user's.
+        assert_eq!(fit.zoom(Vec2::new(1240.0, 540.0), 1.7), None);
+        assert_eq!(fit.zoom(Vec2::new(1240.0, 540.0), 1.0), None);
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::camera;
 use crate::panics::{Locked, caught};
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -21,6 +21,12 @@ use std::time::Duration;
 
 /// A source that waits has the largest images of which the engine restores one in this time.
 const LONGEST_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A channel of a few requests of the user, which one of the threads empties.
+#[allow(clippy::disallowed_methods, reason = "the user makes few requests")]
+fn request_channel<T>() -> (Sender<T>, Receiver<T>) {
+    crossbeam_channel::unbounded()
+}
 
 /// The parts of a pipeline.
 pub struct Parts {
@@ -81,16 +87,7 @@ impl Pipeline {
         let (newest, exposures) = mailbox();
         let (requests, requests_out) = mailbox();
         let (results_in, results) = mailbox();
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "a few requests of the user, emptied by the engine thread"
-        )]
-        let (swaps, swaps_out) = crossbeam_channel::unbounded();
-        #[allow(
-            clippy::disallowed_methods,
-            reason = "a few requests of the user, emptied by the source thread"
-        )]
-        let (controls, controls_out) = crossbeam_channel::unbounded();
+        let ((swaps, swaps_out), (controls, controls_out)) = (request_channel(), request_channel());
         // Cannot fail: the channel is unbounded and its receiver exists.
         let _ = swaps.send(restorer);
         let shapes = source.shapes();

@@ -4,7 +4,7 @@
 
 use super::pair_error::{field, sensor};
 use super::pair_pictures::Layout;
-use super::{PairError, ReadOptions, Repairs, pair_reader};
+use super::{PairError, ReadOptions, Repairs, pair_arrays, pair_reader};
 use crate::formats::npz::Npz;
 use crate::image::Size;
 use std::path::Path;
@@ -41,15 +41,15 @@ impl PairHeader {
         }
         for name in ["blur1", "blur2"] {
             if npz.shape(name)?.is_none() {
-                return Err(pair_reader::missing(&npz, name));
+                return Err(pair_arrays::missing(&npz, name));
             }
         }
         if !pair_reader::has_events(&mut npz)? {
-            return Err(pair_reader::missing(&npz, "events"));
+            return Err(pair_arrays::missing(&npz, "events"));
         }
         let shape = npz.shape("blur1")?.unwrap_or_default();
         let layout = Layout::of_image("blur1", &shape)?;
-        let scale_factor = match pair_reader::number(&mut npz, "scale_factor")? {
+        let scale_factor = match pair_arrays::number(&mut npz, "scale_factor")? {
             Some(scale) => scale,
             None => pair_reader::read(&mut npz, &ReadOptions::default())?.scale_factor,
         };

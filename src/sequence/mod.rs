@@ -13,6 +13,7 @@ mod header;
 pub mod import;
 mod manifest;
 mod pair;
+mod pair_arrays;
 mod pair_error;
 mod pair_events;
 mod pair_pictures;

@@ -3,14 +3,15 @@
 
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
+use super::pair_arrays::{bytes, content, missing, number, numbers};
 use super::pair_error::{PairError, field, sensor};
 use super::pair_events::{Columns, NAMES};
 use super::pair_pictures::{Layout, Pictures, convert};
 use super::repairs::{Repair, Repairs};
 use crate::event::Event;
 use crate::formats::limits::MAX_TIME_US;
-use crate::formats::npy::{Content, View, open};
-use crate::formats::npz::{Npz, NpzError};
+use crate::formats::npy::{Content, View};
+use crate::formats::npz::Npz;
 use crate::formats::pickle_dict::with_dict;
 use crate::image::{ImageU8, Size};
 use crate::time::EventTimes;
@@ -72,8 +73,9 @@ pub(super) fn read<R: Read + Seek>(
     Ok(Contents { frames, exposures_us, events, scale_factor, truth, repairs })
 }
 
-/// Exposures of this many microseconds, with events between whole microseconds, are milliseconds.
-const SHORT_US: i64 = 200;
+/// The longest exposure, and the longest time from the first one's start to the second one's end, that
+/// are rather milliseconds. Cameras that expose for so short a time take fewer pictures.
+const SHORT_US: [i64; 2] = [200, 1000];
 
 /// Refuses files with all times in milliseconds, which would be cut to whole ones.
 fn check_milliseconds(
@@ -82,13 +84,17 @@ fn check_milliseconds(
     repairs: &Repairs,
 ) -> Result<(), PairError> {
     let [us, other_us] = exposures_us.map(|[start, end]| end.saturating_sub(start));
+    let [[start_us, _], [_, end_us]] = *exposures_us;
+    let [short_us, close_us] = SHORT_US;
+    let is_short = us.max(other_us) <= short_us && end_us.saturating_sub(start_us) <= close_us;
     let cut = repairs.count(Repair::FractionalTime);
-    if us.max(other_us) > SHORT_US || cut <= events.len() as u64 / 2 {
+    if !is_short || cut <= events.len() as u64 / 2 {
         return Ok(());
     }
     let what = format!(
         "exposures of {us} us, and {cut} events between whole microseconds: in milliseconds? The format \
-         has all times in microseconds: multiply those of exposures, events and sharp images by 1000"
+         has all times in microseconds: multiply those of exposures, events and sharp images by 1000; \
+         if they are in microseconds, save whole numbers"
     );
     Err(field("exp_end1", what))
 }
@@ -139,19 +145,6 @@ fn time(name: &str, view: &View<'_>, i: usize, repairs: &mut Repairs) -> Result<
             },
         )
     })
-}
-
-/// A number that may be missing.
-pub(super) fn number<R: Read + Seek>(
-    npz: &mut Npz<R>,
-    name: &str,
-) -> Result<Option<f64>, PairError> {
-    let Some(file) = npz.bytes(name)? else { return Ok(None) };
-    let view = numbers(name, &file)?;
-    match view.count() {
-        1 => Ok(Some(view.float(0))),
-        n => Err(field(name, format!("not one number, but {n}"))),
-    }
 }
 
 /// Whether the archive has events in any form.
@@ -264,38 +257,4 @@ fn events<R: Read + Seek>(
             Ok(found)
         }
     }
-}
-
-fn bytes<R: Read + Seek>(npz: &mut Npz<R>, name: &str) -> Result<Vec<u8>, PairError> {
-    match npz.bytes(name)? {
-        Some(file) => Ok(file),
-        None => Err(missing(npz, name)),
-    }
-}
-
-fn content<'a>(name: &str, file: &'a [u8]) -> Result<Content<'a>, PairError> {
-    open(file).map_err(|e| NpzError::Array(name.to_owned(), e).into())
-}
-
-fn numbers<'a>(name: &str, file: &'a [u8]) -> Result<View<'a>, PairError> {
-    match content(name, file)? {
-        Content::Numbers(view) => Ok(view),
-        Content::Records(_) => Err(field(name, "a structured array instead of numbers")),
-        Content::Objects(_) => Err(field(name, "Python objects instead of numbers")),
-    }
-}
-
-/// The error for an array that is not there; it names what the archive holds instead.
-pub(super) fn missing<R: Read + Seek>(npz: &Npz<R>, name: &str) -> PairError {
-    let names = npz.names();
-    let ends = |ending: &str| names.iter().any(|n| n.ends_with(ending));
-    if ends("data.pkl") || names.iter().any(|n| n.ends_with(".pth") || n.ends_with(".ckpt")) {
-        return PairError::Foreign("it is a PyTorch checkpoint: give it with --weights".to_owned());
-    }
-    let mut found = names.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > 8 {
-        found.push_str(", ...");
-    }
-    let found = if found.is_empty() { "nothing".to_owned() } else { found };
-    PairError::Missing(name.to_owned(), found)
 }

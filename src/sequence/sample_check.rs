@@ -1,4 +1,4 @@
-//! Checks a few files of a recording for events that do not belong to its exposures.
+//! Checks a few files of a recording for events and sharp images that do not belong to its exposures.
 
 use super::{Pair, find_npz_files};
 use crate::exposure::consistency::Finding;

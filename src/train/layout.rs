@@ -114,8 +114,8 @@ impl Layout {
         self.slots.get(name).cloned().unwrap_or(none)
     }
 
-    /// The layers whose weights are matrices between hidden channels, in ascending order of their
-    /// ranges: all but the last layer and the offsets.
+    /// The layers whose weights Muon steps, in ascending order of their ranges: all but the last layer
+    /// and the offsets.
     pub fn matrices(&self) -> Vec<Slot> {
         let hidden = |name: &str| name != "dec.conv" && !name.contains("conv_offset_mask");
         let slots = self.slots.iter().filter(|(name, _)| hidden(name));

@@ -74,7 +74,9 @@ impl Device {
                 }
                 Err(error) => why = error.to_string(),
             }
-            tracing::warn!("{name} cannot be opened, {}: {why}", offered.describe());
+            if offered != Optional::default() {
+                tracing::warn!("{name} cannot be opened with {}: {why}", offered.describe());
+            }
         }
         Err(refused(&why))
     }

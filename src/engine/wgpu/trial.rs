@@ -38,7 +38,7 @@ impl WgpuEngine {
         if let Some(largest) = self.device.used.subgroups
             && !self_check::are_neighbours(&mut self.device, largest)
         {
-            return Err(format!("a subgroup has not {largest} neighbouring threads at most"));
+            return Err(format!("a subgroup is not at most {largest} neighbouring threads"));
         }
         let agreement = check.agreement_db(self);
         self.forget();

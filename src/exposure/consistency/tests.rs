@@ -42,6 +42,10 @@ fn sharp_images_at_other_times_than_the_exposures_are_found() {
     assert_eq!(find(|t| t), None);
     assert_eq!(check_truth(&[], &EXPOSURES), None);
     assert_eq!(check_truth(&[10_000, 10_000], &EXPOSURES), None);
+    // One, and the ends of both exposures, rounded otherwise than these.
+    let [[start1, end1], [start2, end2]] = EXPOSURES;
+    assert_eq!(check_truth(&[end2], &EXPOSURES), None);
+    assert_eq!(check_truth(&[start1 - 1, end1 + 1, start2 - 1, end2 + 1], &EXPOSURES), None);
     let outside = |finding: Option<Finding>| match finding {
         Some(Finding::Truth { truths, .. }) => truths,
         other => panic!("{other:?}"),

@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 const NAMES: [&[&str]; 4] =
     [&["x", "xs"], &["y", "ys"], &["timestamp", "t", "ts"], &["polarity", "p", "ps"]];
 
+/// A day, in seconds: times that span more of them are in a shorter unit.
+const DAY_S: f64 = 86_400.0;
+
 /// The arrays of a file as they are: x, y, t, p.
 #[derive(Debug)]
 pub(crate) struct NpzEvents {
@@ -62,17 +65,19 @@ impl NpzEvents {
         p
     }
 
-    /// The unit of the times in files of a recording, with a remark if it is none of microseconds. They
-    /// are seconds if most have fractions, which a few microseconds may have too; otherwise as in a text
-    /// file.
+    /// The unit of the times in files of a recording, with a remark if it is not microseconds. They are
+    /// seconds if most have fractions and they span less than a day: interpolated microseconds have
+    /// fractions, too. Otherwise as in a text file.
     pub(crate) fn guess_unit(files: &[Self]) -> (TimeUnit, Option<String>) {
-        let (mut count, mut fractions, mut largest) = (0_usize, 0_usize, 0.0_f64);
+        let (mut count, mut fractions) = (0_usize, 0_usize);
+        let (mut first, mut last) = (f64::INFINITY, f64::NEG_INFINITY);
         for time in files.iter().flat_map(Self::times).filter(|t| t.is_finite()) {
             count += 1;
             fractions += usize::from(time.fract() != 0.0);
-            largest = largest.max(time.abs());
+            (first, last) = (first.min(*time), last.max(*time));
         }
-        let unit = unit_of(largest, 2 * fractions > count);
+        let largest = if count == 0 { 0.0 } else { first.abs().max(last.abs()) };
+        let unit = unit_of(largest, 2 * fractions > count && last - first < DAY_S);
         let remark = (unit != TimeUnit::Microseconds)
             .then(|| format!("times of events in {} (guessed)", unit.symbol()));
         (unit, remark)
@@ -182,6 +187,8 @@ mod tests {
         assert_eq!(unit(&[0.0, 100.0, 42_000.0]), TimeUnit::Microseconds);
         // A few were interpolated.
         assert_eq!(unit(&[0.0, 100.5, 42_000.0]), TimeUnit::Microseconds);
+        // All were interpolated, over a tenth of a second.
+        assert_eq!(unit(&[0.25, 50_000.5, 100_000.125]), TimeUnit::Microseconds);
         assert_eq!(unit(&[1.7e18]), TimeUnit::Nanoseconds);
         assert_eq!(unit(&[]), TimeUnit::Microseconds);
     }

@@ -221,12 +221,16 @@ impl Recordings {
         let pair = self.read(number)?;
         let mut random = KeyedRng::keyed(key);
         let reader = self.reader_of(number);
-        let found = sampling::labelled(&pair, self.crop_of(&pair), reader, &mut random);
-        if found.is_none() {
+        let found = match validity::truth_fault(&pair) {
+            Some(why) => Err(why),
+            None => sampling::labelled(&pair, self.crop_of(&pair), reader, &mut random)
+                .ok_or_else(|| "no sharp image within its exposures".to_owned()),
+        };
+        if let Err(why) = &found {
             let mut list = self.skipped.locked();
             let path = self.files.get(number).cloned().unwrap_or_default();
-            list.entry(path).or_insert_with(|| "no sharp image within its exposures".into());
+            list.entry(path).or_insert_with(|| why.clone());
         }
-        found
+        found.ok()
     }
 }

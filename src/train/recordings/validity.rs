@@ -1,7 +1,7 @@
 //! Validates recordings that could be read.
 
 use super::Crop;
-use crate::exposure::consistency::Finding;
+use crate::exposure::consistency::{Finding, check_truth};
 use crate::sequence::Pair;
 
 /// Share of a recording's events, and share of the sensor's pixels: if this few pixels cause this
@@ -17,9 +17,7 @@ pub fn fault(pair: &Pair, crop: Option<Crop>) -> Option<String> {
     if a.saturating_sub(b).saturating_abs() as f64 > EXPOSURES_DIFFER * a.max(b) as f64 {
         return Some(format!("exposures of different lengths, {a} us and {b} us"));
     }
-    let misplaced = |f: &Finding| {
-        matches!(f, Finding::NoEvents | Finding::Times { .. } | Finding::Truth { .. })
-    };
+    let misplaced = |f: &Finding| matches!(f, Finding::NoEvents | Finding::Times { .. });
     if let Some(finding) = pair.findings().into_iter().find(misplaced) {
         return Some(finding.to_string());
     }
@@ -48,4 +46,14 @@ pub fn fault(pair: &Pair, crop: Option<Crop>) -> Option<String> {
         || sensor.height < crop.events.0
         || sensor.width < crop.events.1)
         .then(|| format!("{size} is smaller than crops of {w}x{h}"))
+}
+
+/// Why the sharp images of a recording should not be used for training: their times are in another
+/// unit or on another clock. Single ones outside the exposures are left out when one is drawn.
+pub(super) fn truth_fault(pair: &Pair) -> Option<String> {
+    let times = pair.truth.as_ref().map_or(&[][..], |truth| truth.timestamps_us.as_slice());
+    match check_truth(times, &pair.exposures_us)? {
+        Finding::Truth { truths: (all, outside), .. } if outside > 0 && outside <= all / 2 => None,
+        finding => Some(finding.to_string()),
+    }
 }

@@ -143,6 +143,23 @@ fn all_times_in_milliseconds_are_named() {
 }
 
 #[test]
+fn short_exposures_of_a_camera_are_not_taken_for_milliseconds() {
+    // 100 us at 40 frames per second, with times of events that were interpolated.
+    let time = |us: i64| npy("<i8", &[], &us.to_le_bytes());
+    let mut rows = rows();
+    rows.iter_mut().for_each(|row| row[2] = 1_000.5 + (row[2] - 1_000.0) * 10.0);
+    let (pair, repairs) = read(&[
+        ("exp_start1", time(1_000)),
+        ("exp_end1", time(1_100)),
+        ("exp_start2", time(26_000)),
+        ("exp_end2", time(26_100)),
+        ("events", dictionary(&rows, |_| {})),
+    ]);
+    assert_eq!(pair.exposures_us, [[1_000, 1_100], [26_000, 26_100]]);
+    assert_eq!(repairs.count(Repair::FractionalTime), 500);
+}
+
+#[test]
 fn objects_that_are_no_dictionary_are_not_called_damaged() {
     let mut w = Writer::new();
     w.list(|w| {

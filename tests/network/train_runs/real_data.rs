@@ -122,3 +122,31 @@ fn recordings_are_read_with_the_thresholds_of_their_camera() {
     assert!((ratios[0] - 0.5).abs() < 1e-4 && (ratios[1] - 2.0).abs() < 1e-4, "{ratios:?}");
     assert_eq!(a, c);
 }
+
+/// Sharp images on another clock are not learned from; where none is needed, they do no harm, and neither
+/// does a single one between the exposures.
+#[test]
+fn sharp_images_on_another_clock_are_skipped_only_where_they_are_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |name: &str, change: &dyn Fn(&mut Vec<i64>)| {
+        let mut pair = sized(1, 64, 2);
+        let truth = pair.truth.as_mut().unwrap();
+        let (image, [[start1, end1], [start2, _]]) = (truth.images[0].clone(), pair.exposures_us);
+        truth.timestamps_us = vec![start1, (start1 + end1) / 2, end1, start2];
+        change(&mut truth.timestamps_us);
+        truth.images = vec![image; truth.timestamps_us.len()];
+        write(folder.path(), name, &pair);
+    };
+    let [[_, end1], [start2, _]] = sized(1, 64, 2).exposures_us;
+    assert!(start2 - end1 > 4, "there is no time between the exposures");
+    with("0_between.npz", &|times| times.push((end1 + start2) / 2));
+    with("1_clock.npz", &|times| times.iter_mut().for_each(|t| *t += 1_000_000_000));
+    let crop = Crop { events: (16, 16), scale: 2 };
+    let recordings = Recordings::new(folder.path(), Some(crop)).unwrap();
+    assert!((0..2).all(|number| recordings.unlabelled(number, &[1]).is_some()));
+    assert!((0..20).all(|key| recordings.labelled(0, &[key]).is_some()));
+    assert_eq!(recordings.skipped_count(), 0);
+    assert!(recordings.labelled(1, &[1]).is_none());
+    let why = recordings.skipped().into_values().next().unwrap();
+    assert!(why.contains("4 of 4 sharp images lie outside the exposures"), "{why}");
+}

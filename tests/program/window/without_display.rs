@@ -45,3 +45,13 @@ fn without_a_display_one_line_reports_it() {
         assert!(!stderr.contains("panicked"), "{stderr}");
     }
 }
+
+#[test]
+fn without_a_display_outputs_are_not_left_without_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = without_display(&["live", "--serve", "dv:0"], folder.path());
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{stderr}");
+    assert!(stderr.contains("cannot open a window") && stderr.contains("--headless"), "{stderr}");
+    assert!(!folder.path().join("gem-live-clip.png").exists());
+}
