@@ -43,7 +43,7 @@ class Kept:
     def __init__(self, path):
         self.path, self.all = path, {"description": "PyTorch not run", "ceilings": None, "times": {}}
         if path and path.exists():
-            self.all = json.loads(path.read_text())
+            self.all.update(json.loads(path.read_text()))
 
     def put(self, **values):
         self.all.update(values)

@@ -151,4 +151,12 @@ mod tests {
         recipe.stages = vec![Stage { side_px: 1 << 40, ..stage }];
         assert!(recipe.check().unwrap_err().contains("from 64 to 2048"));
     }
+
+    #[test]
+    fn a_recipe_chooses_the_optimiser_and_older_ones_have_adam() {
+        let text = include_str!("../../configs/train_weights_short.yaml");
+        let optimizer = |text: &str| yaml::parse::<TrainingRecipe>(text).unwrap().optimizer;
+        assert_eq!(optimizer(text), Optimizer::Adam);
+        assert_eq!(optimizer(&format!("{text}\noptimizer: muon\n")), Optimizer::Muon);
+    }
 }

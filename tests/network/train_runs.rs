@@ -140,11 +140,18 @@ fn settings(out: &Path) -> Settings {
 
 #[test]
 fn a_stopped_or_killed_training_resumes_bit_exactly() {
+    let [adam, muon] = [Optimizer::Adam, Optimizer::Muon].map(resumed);
+    assert!(adam != muon, "the optimiser has no effect");
+}
+
+/// The parameters of a training that was stopped and killed, which are those of one that was not.
+fn resumed(optimizer: Optimizer) -> Vec<f32> {
     let folder = tempfile::tempdir().unwrap();
     let validation = Validation::new(vec![(2, sample(77))]);
     let first = Net::layout(EventInput::Counts).initial(9);
     let run = |out: &Path, watch: &mut Steps| {
-        supervised::run(&settings(out), first.clone(), &SameBatch, &validation, watch).unwrap()
+        let settings = Settings { optimizer, ..settings(out) };
+        supervised::run(&settings, first.clone(), &SameBatch, &validation, watch).unwrap()
     };
     let straight = run(&folder.path().join("a"), &mut steps(100)).adam;
     assert_eq!(straight.steps, 5);
@@ -161,9 +168,19 @@ fn a_stopped_or_killed_training_resumes_bit_exactly() {
     assert_eq!(of_steps.count(), 5, "every step once: {lines}");
     assert!(Weights::from_bytes(&std::fs::read(out.join("weights.safetensors")).unwrap()).is_ok());
     // A training with another plan does not change the files.
-    let other = Settings { plan: "other".into(), ..settings(&out) };
-    let refused = supervised::run(&other, first.clone(), &SameBatch, &validation, &mut steps(1));
-    assert!(matches!(refused, Err(TrainError::Plan { .. })));
+    let same = || Settings { optimizer, ..settings(&out) };
+    let changed = match optimizer {
+        Optimizer::Adam => Optimizer::Muon,
+        Optimizer::Muon => Optimizer::Adam,
+    };
+    for other in
+        [Settings { plan: "other".into(), ..same() }, Settings { optimizer: changed, ..same() }]
+    {
+        let refused =
+            supervised::run(&other, first.clone(), &SameBatch, &validation, &mut steps(1));
+        assert!(matches!(refused, Err(TrainError::Plan { .. })));
+    }
+    resumed.parameters
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub fn program(folder: &Path) -> Command {
         .env("HOME", folder.join("home"))
         .env("XDG_DATA_HOME", folder.join("home/data"))
         .env("XDG_CONFIG_HOME", folder.join("home/config"))
+        .env_remove("XDG_STATE_HOME")
         .env("GEM_LIVE_LIBCAER", "/nonexistent/libcaer.so")
         .env("CUDA_VISIBLE_DEVICES", "")
         // Without it Mesa's Vulkan driver prints a line.

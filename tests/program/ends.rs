@@ -6,10 +6,11 @@
 mod datasets;
 
 use crate::commands::{pair, printed, program};
+use crate::log::logs;
 
 use crate::recordings;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -84,7 +85,11 @@ fn an_interrupted_run_without_a_window_prints_its_statistics() {
 fn an_interrupted_soak_states_what_it_has_checked() {
     let here = tempfile::tempdir().unwrap();
     let child = start(here.path(), "soak --minutes 1000 --seed 3 --rig 64x48");
-    std::thread::sleep(Duration::from_secs(4));
+    let started = |log: &PathBuf| {
+        std::fs::read_to_string(log).is_ok_and(|text| text.contains("the live pipeline starts"))
+    };
+    wait("the start", || logs(&here.path().join("home")).iter().any(started));
+    std::thread::sleep(Duration::from_secs(1));
     let text = printed(&interrupt(child));
     assert!(text.contains("of 1000 minutes: losses were checked, the growth of memory"), "{text}");
     // No third of the run has a sample yet.

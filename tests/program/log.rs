@@ -22,7 +22,8 @@ fn gem_live(home: &Path, arguments: &[&str], filter: Option<&str>) -> Output {
     command.output().unwrap()
 }
 
-fn logs(home: &Path) -> Vec<PathBuf> {
+/// The files of the log, below a home folder.
+pub fn logs(home: &Path) -> Vec<PathBuf> {
     let state = home.join(".local/state/gem-live/logs");
     let folder = if cfg!(target_os = "macos") {
         home.join("Library/Application Support/gem-live/logs")
