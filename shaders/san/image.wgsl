@@ -2,7 +2,7 @@
 // planes.wgsl and head.wgsl.
 
 // v / 255, rounded to the nearest: devices may divide less exactly. After the point, the quotient
-// repeats the byte for ever; of the first four bytes, 24 bits are kept from the first one that is set.
+// repeats the byte forever; of the first four bytes, 24 bits are kept from the first one that is set.
 fn fraction(v: u32) -> f32 {
     let word = v * 0x01010101u;
     let rest = 8u - countLeadingZeros(word | 0x01000000u);

@@ -115,9 +115,9 @@ fn describe(adapter: Adapter) -> AdapterInfo {
 
 fn subgroups(adapter: &Adapter, info: &wgpu::AdapterInfo) -> Option<u32> {
     let threads = info.subgroup_max_size;
-    // The largest size there is stands for one that the interface does not tell.
-    let told = threads.is_power_of_two() && threads < wgpu::MAXIMUM_SUBGROUP_MAX_SIZE;
-    (told && adapter.features().contains(Features::SUBGROUP)).then_some(threads)
+    // The largest size there is stands for one that the interface does not state.
+    let is_known = threads.is_power_of_two() && threads < wgpu::MAXIMUM_SUBGROUP_MAX_SIZE;
+    (is_known && adapter.features().contains(Features::SUBGROUP)).then_some(threads)
 }
 
 /// The largest square matrices that suit `conv_matrix.wgsl`.

@@ -24,7 +24,7 @@ impl Optional {
         Self { subgroups, matrices: None }
     }
 
-    /// All of it, each by itself, and nothing: in the order in which they are tried.
+    /// All of it, each alone, and nothing: in the order in which they are tried.
     pub(super) fn choices(self) -> Vec<Self> {
         let mut all = vec![self];
         for less in

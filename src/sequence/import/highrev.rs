@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 /// Names of the folder of blurry pictures and of the folder of events.
 const BLUR: [&str; 2] = ["blur", "blurry"];
 const EVENT: [&str; 2] = ["event", "events"];
+/// Times of an exposure's events that span more than these seconds are in a shorter unit.
+const LONGEST_EXPOSURE_S: f64 = 60.0;
 
 fn folder(path: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().map(|n| path.join(n)).find(|p| p.is_dir())
@@ -115,11 +117,12 @@ impl HighRev {
                     continue;
                 }
             };
-            let unit = *unit.get_or_insert_with(|| {
-                let (guessed, remark) = NpzEvents::guess_unit(&read);
+            if unit.is_none() && read.iter().any(|file| file.count() > 0) {
+                let (guessed, remark) = NpzEvents::guess_unit(&read, LONGEST_EXPOSURE_S);
                 remarks.extend(remark);
-                guessed
-            });
+                unit = Some(guessed);
+            }
+            let unit = unit.unwrap_or(TimeUnit::Microseconds);
             let mut first = Vec::new();
             for read in read.into_iter().map(NpzEvents::swapped) {
                 polarities.add(read.polarities());

@@ -13,9 +13,6 @@ use std::path::{Path, PathBuf};
 const NAMES: [&[&str]; 4] =
     [&["x", "xs"], &["y", "ys"], &["timestamp", "t", "ts"], &["polarity", "p", "ps"]];
 
-/// A day, in seconds: times that span more of them are in a shorter unit.
-const DAY_S: f64 = 86_400.0;
-
 /// The arrays of a file as they are: x, y, t, p.
 #[derive(Debug)]
 pub(crate) struct NpzEvents {
@@ -66,9 +63,9 @@ impl NpzEvents {
     }
 
     /// The unit of the times in files of a recording, with a remark if it is not microseconds. They are
-    /// seconds if most have fractions and they span less than a day: interpolated microseconds have
-    /// fractions, too. Otherwise as in a text file.
-    pub(crate) fn guess_unit(files: &[Self]) -> (TimeUnit, Option<String>) {
+    /// seconds if most have fractions and they span less than `longest_s`: interpolated microseconds
+    /// have fractions, too. Otherwise as in a text file.
+    pub(crate) fn guess_unit(files: &[Self], longest_s: f64) -> (TimeUnit, Option<String>) {
         let (mut count, mut fractions) = (0_usize, 0_usize);
         let (mut first, mut last) = (f64::INFINITY, f64::NEG_INFINITY);
         for time in files.iter().flat_map(Self::times).filter(|t| t.is_finite()) {
@@ -77,7 +74,7 @@ impl NpzEvents {
             (first, last) = (first.min(*time), last.max(*time));
         }
         let largest = if count == 0 { 0.0 } else { first.abs().max(last.abs()) };
-        let unit = unit_of(largest, 2 * fractions > count && last - first < DAY_S);
+        let unit = unit_of(largest, 2 * fractions > count && last - first < longest_s);
         let remark = (unit != TimeUnit::Microseconds)
             .then(|| format!("times of events in {} (guessed)", unit.symbol()));
         (unit, remark)
@@ -180,7 +177,7 @@ mod tests {
     fn the_unit_follows_from_the_times() {
         let unit = |t: &[f64]| {
             let columns = [t, t, t, t].map(<[f64]>::to_vec);
-            NpzEvents::guess_unit(&[NpzEvents { columns }]).0
+            NpzEvents::guess_unit(&[NpzEvents { columns }], 86_400.0).0
         };
         assert_eq!(unit(&[0.0, 0.0001, 0.042]), TimeUnit::Seconds);
         assert_eq!(unit(&[1.7e9 + 0.25, 1.7e9 + 0.5, f64::NAN]), TimeUnit::Seconds);

@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 const IMAGES: [&str; 3] = ["images_corrected", "images", "image"];
 /// Names of the folder of events, in order of preference.
 const EVENTS: [&str; 3] = ["events_aligned", "events", "event"];
+/// A day, in seconds: a sequence whose times span more has them in a shorter unit.
+const DAY_S: f64 = 86_400.0;
 /// Steps of a pixel in coordinates of BS-ERGB.
 const STEPS: f64 = 32.0;
 
@@ -90,7 +92,7 @@ pub(crate) fn read_events(
     let per_pixel = if fine { STEPS } else { 1.0 };
     let (unit, unit_note) = match options.event_unit {
         Some(unit) => (unit, None),
-        None => NpzEvents::guess_unit(&files),
+        None => NpzEvents::guess_unit(&files, DAY_S),
     };
     let (mut events, mut unreadable) = (Vec::new(), 0);
     for file in files {
