@@ -143,7 +143,10 @@ mod tests {
         let far = Position { epoch: usize::MAX, ..Position::default() };
         for (position, steps) in [(far, 7), (Position::default(), u64::MAX)] {
             let error = read(position, steps).unwrap_err();
-            assert!(error.contains("progress") && error.contains("state.safetensors"), "{error}");
+            assert!(
+                error.contains("step counts") && error.contains("state.safetensors"),
+                "{error}"
+            );
         }
     }
 }
