@@ -96,7 +96,7 @@ impl Adam {
             let (before, after) = rest.split(first.saturating_sub(start));
             let (matrix, after) = after.split(end - first);
             before.adam(shrink, correction, settings);
-            matrix.muon(slot.outputs, settings);
+            matrix.muon(shrink, slot.outputs, settings);
             (rest, start) = (after, end);
         }
         rest.adam(shrink, correction, settings);
@@ -155,11 +155,11 @@ impl Part<'_> {
             .for_each(|(((p, m), v), g)| one(p, m, v, g));
     }
 
-    /// Muon's step for the weights of a layer. The gradient is not clipped, because the length of the
-    /// step does not depend on it.
-    fn muon(self, outputs: usize, settings: StepSettings) {
-        let keeps = muon::MOMENTUM as f32;
-        let mix = |m: f32, g: f32| keeps * m + (1.0 - keeps) * g;
+    /// Muon's step for the weights of a layer, with the gradient times `shrink`: the length of the
+    /// step does not depend on it, but a single large gradient would dominate the momentum.
+    fn muon(self, shrink: f64, outputs: usize, settings: StepSettings) {
+        let (keeps, shrink) = (muon::MOMENTUM as f32, shrink as f32);
+        let mix = |m: f32, g: f32| keeps * m + (1.0 - keeps) * shrink * g;
         let momentum = self.first;
         momentum.iter_mut().zip(self.gradient).for_each(|(m, g)| *m = mix(*m, *g));
         // Nesterov's form, as published.
