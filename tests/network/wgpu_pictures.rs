@@ -71,6 +71,10 @@ fn a_picture_on_the_device_is_the_one_that_is_copied() {
     let engine = WgpuEngine::on_shared(&weights(3), &info, &shared).unwrap();
     assert!(engine.name().ends_with("shared with the window"), "{}", engine.name());
     assert_eq!(engine.subgroups(), info.subgroups, "not requested, or refused by the check");
+    // What the first one has tried holds for the second.
+    let second = WgpuEngine::on_shared(&weights(3), &info, &shared).unwrap();
+    assert_eq!(second.subgroups(), engine.subgroups());
+    drop(second);
     let mut deblurrer = Deblurrer::new(Box::new(engine));
     for gray in [false, true] {
         for (seed, copy) in [(1, true), (2, false)] {

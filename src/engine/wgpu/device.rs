@@ -10,7 +10,7 @@ use super::waiting::wait;
 use crate::engine::EngineError;
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use wgpu::{Buffer, BufferUsages, ComputePipeline, Features};
 
@@ -22,6 +22,8 @@ pub(super) struct Device {
     /// What it was opened with, and what shaders use of it.
     pub(super) offered: Optional,
     pub(super) used: Optional,
+    /// What was found to work, for all engines on a shared device.
+    pub(super) settled: Arc<OnceLock<Optional>>,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) faults: Arc<Faults>,
@@ -97,7 +99,12 @@ impl Device {
         }
         let (device, queue) = (shared.device.clone(), shared.queue.clone());
         let offered = Optional::shared(info, device.features());
-        let opened = Self { shared: true, offered, ..Self::opened(name, precision, device, queue) };
+        let opened = Self {
+            shared: true,
+            offered,
+            settled: Arc::clone(&shared.settled),
+            ..Self::opened(name, precision, device, queue)
+        };
         shared.notify(&opened.faults);
         Ok(opened)
     }
@@ -121,7 +128,8 @@ impl Device {
     ) -> Self {
         let (faults, pipelines) = (Arc::new(Faults::default()), HashMap::new());
         let (shared, offered, used) = (false, Optional::default(), Optional::default());
-        Self { name, precision, shared, offered, used, device, queue, faults, pipelines }
+        let settled = Arc::default();
+        Self { name, precision, shared, offered, used, settled, device, queue, faults, pipelines }
     }
 
     pub(super) fn name(&self) -> &str {

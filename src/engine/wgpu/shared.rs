@@ -2,8 +2,9 @@
 
 use super::adapters::{AdapterInfo, BACKENDS, needed};
 use super::faults::{self, Faults};
+use super::optional::Optional;
 use crate::panics::Locked;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use wgpu::{Adapter, Backends, Device, DeviceDescriptor, Features, Queue};
 
 /// An opened device that the engine may compute on beside its owner, who draws with it.
@@ -17,13 +18,16 @@ pub struct SharedDevice {
     info: wgpu::AdapterInfo,
     /// Faults of the engines on it.
     engines: Arc<Mutex<Vec<Weak<Faults>>>>,
+    /// What shaders use here, once the first engine has tried it: what fails in another trial would
+    /// be reported to the engines that work.
+    pub(super) settled: Arc<OnceLock<Optional>>,
 }
 
 impl SharedDevice {
     /// A device that was opened with at least [`SharedDevice::requirements`].
     pub fn new(adapter: &Adapter, device: &Device, queue: &Queue) -> Self {
         let (device, queue, info) = (device.clone(), queue.clone(), adapter.get_info());
-        Self { device, queue, info, engines: Arc::default() }
+        Self { device, queue, info, engines: Arc::default(), settled: Arc::default() }
     }
 
     /// What an owner has to request, beside its `own` requirements, so that the engine can compute

@@ -1,4 +1,4 @@
-//! Tries what a device has beside what every device has, when an engine is made.
+//! Tries optional features of a device when an engine is made.
 
 use super::WgpuEngine;
 use super::optional::Optional;
@@ -10,6 +10,10 @@ impl WgpuEngine {
     /// Uses as much from now on of what the device has as restores a small image correctly.
     pub(super) fn try_optional(&mut self, weights: &Weights) -> Result<(), EngineError> {
         if self.device.offered == Optional::default() {
+            return Ok(());
+        }
+        if let Some(settled) = self.device.settled.get() {
+            self.device.used = *settled;
             return Ok(());
         }
         let check = SelfCheck::new(weights)?;
@@ -30,6 +34,7 @@ impl WgpuEngine {
             }
             self.device.faults.clear();
         }
+        let _ = self.device.settled.set(self.device.used);
         Ok(())
     }
 
