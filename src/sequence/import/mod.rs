@@ -17,6 +17,7 @@ mod open;
 mod options;
 mod pairs;
 mod picture_sequence;
+mod places;
 mod recording;
 mod ros;
 mod text_events;

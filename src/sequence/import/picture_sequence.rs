@@ -2,8 +2,9 @@
 
 use super::epochs;
 use super::error::ImportError;
-use super::event_store::{EventStore, extent};
+use super::event_store::EventStore;
 use super::options::ImportOptions;
+use super::places::Places;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use super::text_times::FrameTime;
 use crate::event::Event;
@@ -104,7 +105,11 @@ impl PictureSequence {
         let frames = epochs::paired(&ordered(frames, &mut skipped), &begins, &mut skipped);
         let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
         let picture = first_size(&files)?.unwrap_or(Size::new(0, 0));
-        let sensor = sensor_of(&path, picture, sensor, &events, options, &mut remarks)?;
+        let mut places = Places::on(options.sensor, sensor, picture);
+        places.add(&events);
+        places.check(&path, "name the columns of a text file in their order with --columns")?;
+        remarks.push(places.remark());
+        let sensor = places.sensor();
         let store = EventStore::new(events, sensor, options).unreadable(unreadable);
         remarks.extend(store.repaired("events"));
         let bits = used_bits(&files, sharp.as_deref(), &mut remarks);
@@ -194,52 +199,6 @@ fn used_bits(files: &[PathBuf], sharp: Option<&Path>, remarks: &mut Vec<String>)
 
 fn name_of(file: &Path) -> String {
     file.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The sensor as the user gives it, as the file states it, or as large as the pictures.
-pub(super) fn sensor_of(
-    path: &Path,
-    picture: Size,
-    in_file: Option<Size>,
-    events: &[Event],
-    options: &ImportOptions,
-    remarks: &mut Vec<String>,
-) -> Result<Size, ImportError> {
-    let used = extent(events);
-    let (sensor, origin) = match (options.sensor, in_file) {
-        (Some(sensor), _) => (sensor, "as stated"),
-        (None, Some(sensor)) => (sensor, "from the file"),
-        (None, None) => (picture, "as large as the pictures"),
-    };
-    let outside =
-        |e: &&Event| usize::from(e.x) >= sensor.width || usize::from(e.y) >= sensor.height;
-    let outside = events.iter().filter(outside).count();
-    let exchanged = used.width <= sensor.height && used.height <= sensor.width;
-    if exchanged && 10 * outside > events.len() {
-        let what = format!(
-            "{outside} of {} events lie beyond a sensor of {sensor} pixels ({origin}): they reach \
-             {used}; x and y are exchanged: name the columns of a text file in their order with \
-             --columns, or give the sensor's size with --sensor WIDTHxHEIGHT",
-            events.len()
-        );
-        return Err(ImportError::content(path, what));
-    }
-    if 2 * outside > events.len() {
-        let what = format!(
-            "most events lie beyond a sensor of {sensor} pixels ({origin}): they reach {used}; \
-             give its size with --sensor WIDTHxHEIGHT"
-        );
-        return Err(ImportError::content(path, what));
-    }
-    let mut remark = format!("event sensor of {sensor} pixels, {origin}; events reach {used}");
-    if origin.starts_with("as large")
-        && 2 * used.width <= sensor.width
-        && 2 * used.height <= sensor.height
-    {
-        remark += ": if it is smaller, give its size with --sensor";
-    }
-    remarks.push(remark);
-    Ok(sensor)
 }
 
 impl ForeignRecording for PictureSequence {
