@@ -12,6 +12,7 @@ mod event_store;
 mod folder;
 mod hdf5;
 mod highrev;
+mod matching;
 mod npz_events;
 mod open;
 mod options;

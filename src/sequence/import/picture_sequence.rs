@@ -3,15 +3,15 @@
 use super::epochs;
 use super::error::ImportError;
 use super::event_store::EventStore;
+use super::matching::{Matched, matched, name_of};
 use super::options::ImportOptions;
 use super::places::Places;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
-use super::text_times::FrameTime;
+use super::text_times::{BadLine, FrameTime};
 use crate::event::Event;
 use crate::formats::pictures::{SampleBits, first_size, largest_of_16_bits, read_picture_of_bits};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The parts that a format's reader found.
@@ -22,7 +22,8 @@ pub(super) struct Parts {
     pub(super) pictures: Vec<PathBuf>,
     /// Folder of sharp pictures of the same names.
     pub(super) sharp: Option<PathBuf>,
-    pub(super) times: Vec<FrameTime>,
+    /// Lines of the file with the times, in order.
+    pub(super) times: Vec<Result<FrameTime, BadLine>>,
     pub(super) events: Vec<Event>,
     /// Number of events that could not be read.
     pub(super) unreadable: usize,
@@ -53,7 +54,7 @@ impl PictureSequence {
         let Parts { path, format, pictures, sharp, times, unreadable, sensor, .. } = parts;
         let (mut events, mut remarks) = (parts.events, parts.remarks);
         let mut skipped = Vec::new();
-        let mut timed = matched(&path, pictures, times, &mut skipped)?;
+        let Matched { mut timed, gaps } = matched(&path, pictures, times, &mut skipped)?;
         let begins = epochs::join(&mut timed, &mut events, options.event_offset_us)
             .map_err(|why| ImportError::content(&path, why))?;
         if !begins.is_empty() {
@@ -77,10 +78,12 @@ impl PictureSequence {
         let stamps: Vec<i64> = timed.iter().map(|(_, time)| time.stamp_us).collect();
         let known = timed.iter().all(|(_, t)| t.end_us.is_some() || t.exposure_us.is_some());
         let (mut stated, mut from) = (Vec::new(), 0);
-        // Exposures without a gap reach to the neighbours of the same epoch.
-        for until in begins.iter().copied().chain([stamps.len()]).filter(|_| !known) {
-            let epoch = stamps.get(from..until).unwrap_or_default();
-            stated.extend(options.exposures(&path, epoch)?);
+        // Exposures without a gap reach to neighbours of the same epoch, of which none is missing.
+        let mut ends = [begins.as_slice(), gaps.as_slice(), &[stamps.len()]].concat();
+        ends.sort_unstable();
+        for until in ends.into_iter().filter(|_| !known) {
+            let neighbours = stamps.get(from..until).unwrap_or_default();
+            stated.extend(options.exposures(&path, neighbours)?);
             from = until;
         }
         if timed.iter().all(|(_, t)| t.end_us.is_none()) {
@@ -99,7 +102,10 @@ impl PictureSequence {
             };
             match exposure {
                 Some(exposure_us) => frames.push((FrameInfo { name, exposure_us }, at)),
-                None => skipped.push(format!("{name}: the first or last frame has no exposure")),
+                None => skipped.push(format!(
+                    "{name}: its exposure is not known: it is the first or last frame, or beside one \
+                     without a time"
+                )),
             }
         }
         let frames = epochs::paired(&ordered(frames, &mut skipped), &begins, &mut skipped);
@@ -122,51 +128,6 @@ impl PictureSequence {
         let missing = || ImportError::content(&self.path, format!("there is no frame {frame}"));
         self.files.get(frame).map(PathBuf::as_path).ok_or_else(missing)
     }
-}
-
-/// Gives every picture its time: by name if the times have names, by order otherwise.
-fn matched(
-    path: &Path,
-    pictures: Vec<PathBuf>,
-    times: Vec<FrameTime>,
-    skipped: &mut Vec<String>,
-) -> Result<Vec<(PathBuf, FrameTime)>, ImportError> {
-    if times.iter().any(|t| t.name.is_none()) {
-        let (n, m) = (pictures.len(), times.len());
-        if n != m {
-            let what = format!("{n} pictures, but times of {m}: every picture needs one");
-            return Err(ImportError::content(path, what));
-        }
-        return Ok(pictures.into_iter().zip(times).collect());
-    }
-    let mut files: HashMap<String, PathBuf> =
-        pictures.into_iter().map(|file| (name_of(&file), file)).collect();
-    // Names may lack the ending, where only one picture can be meant.
-    let mut stems: HashMap<String, Option<String>> = HashMap::new();
-    for name in files.keys() {
-        let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let known = stems.entry(stem).and_modify(|known| *known = None);
-        known.or_insert_with(|| Some(name.clone()));
-    }
-    let mut out = Vec::new();
-    for time in times {
-        let name = time.name.clone().unwrap_or_default();
-        let file = match stems.get(&name) {
-            Some(Some(file)) if !files.contains_key(&name) => file,
-            _ => &name,
-        };
-        match files.remove(file) {
-            Some(file) => out.push((file, time)),
-            None => skipped.push(format!("{name}: it has a time, but there is no such picture")),
-        }
-    }
-    let mut left: Vec<String> = files.into_keys().collect();
-    left.sort();
-    skipped.extend(left.into_iter().map(|name| format!("{name}: the picture has no time")));
-    if out.is_empty() {
-        return Err(ImportError::content(path, "no picture has one of the names that have times"));
-    }
-    Ok(out)
 }
 
 /// Number of pictures that are looked at to find how many bits they use.
@@ -195,10 +156,6 @@ fn used_bits(files: &[PathBuf], sharp: Option<&Path>, remarks: &mut Vec<String>)
         bits.count()
     ));
     bits
-}
-
-fn name_of(file: &Path) -> String {
-    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 impl ForeignRecording for PictureSequence {
