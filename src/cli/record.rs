@@ -150,7 +150,7 @@ impl Record {
         let progress = progress.unwrap_or_default();
         if progress.pairs > 0 {
             println!(
-                "{} pairs from {} exposures in {}: {} unpaired, {} files with missing events, {}",
+                "{} pairs from {} exposures in {}: {} unpaired, {} partly without event data, {}",
                 progress.pairs,
                 progress.exposures,
                 folder.display(),
