@@ -1,6 +1,6 @@
 //! `gem-live record`: records an MS-RBD sequence without a window.
 
-use super::common::{seconds, thresholds, without_effect};
+use super::common::{out_folder, seconds, thresholds, without_effect};
 use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::filters::FilterArguments;
@@ -43,7 +43,7 @@ pub(crate) struct Record {
     frames: u64,
     /// Folder for the sequence, new or empty [default: named by time and scene, in the folder of
     /// the window's recordings].
-    #[arg(long)]
+    #[arg(long, value_parser = out_folder())]
     out: Option<PathBuf>,
     /// Name of the scene, used as prefix of the file names.
     #[arg(long, default_value = "scene")]

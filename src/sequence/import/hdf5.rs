@@ -111,7 +111,18 @@ impl File {
     }
 
     fn bad(&self, name: &str, e: impl std::fmt::Display) -> ImportError {
-        ImportError::content(&self.path, format!("{name}: {e}"))
+        let why = e.to_string();
+        let fix = match why.as_str() {
+            // h5py's own filter.
+            lzf if lzf.contains("filter id 32000") => {
+                "; it is packed with lzf: copy its arrays with h5py, with compression=\"gzip\""
+            }
+            other if other.contains("unsupported filter") => {
+                "; pack the file anew: h5repack -f GZIP=4 FILE NEW"
+            }
+            _ => "",
+        };
+        ImportError::content(&self.path, format!("{name}: {why}{fix}"))
     }
 
     /// The names of the arrays in a group, sorted; empty if there is no such group.

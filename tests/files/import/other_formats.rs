@@ -132,6 +132,12 @@ fn events_in_seconds_are_recognised_in_npz_files() {
     let printed = run(&["import", "hs", "--out", "set", "--exposure-us", "12000"], here).unwrap();
     same(&imported(&here.join("set")), &blurry(&wanted), "seconds");
     assert!(printed.contains("times of events in s (guessed)"), "{printed}");
+    // The recipe that averages frames expects microseconds, and names the option.
+    let mean = ["import", "hs", "--out", "mean", "--average", "2", "--truths", "2"];
+    let error = run(&mean, here).unwrap_err();
+    assert!(error.contains("in seconds?") && error.contains("--frame-unit s"), "{error}");
+    run(&[&mean[..], &["--frame-unit", "s"]].concat(), here).unwrap();
+    assert_eq!(imported(&here.join("mean"))[0].exposures_us[0], [990_000, 1_030_000]);
 }
 
 /// Fixtures by the formats' own libraries, as far as h5py, rosbags and mcap are installed.

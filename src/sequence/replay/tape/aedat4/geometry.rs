@@ -24,7 +24,10 @@ pub(super) enum Unusable {
     NoExposure,
     #[error("an exposure of {:.1} s is longer than the 10 s that are supported", *.0 as f64 / 1e6)]
     Long(i64),
-    #[error("a time of {0} us is not plausible in a recording")]
+    #[error(
+        "a time of {0} us is not plausible in a recording: the file is damaged, or its times are not \
+         in microseconds: copy it, or export it from DV, again"
+    )]
     Time(i64),
     #[error(
         "their pixels have the type {0} of OpenCV; 8 or 16 bits and floating point \
