@@ -37,6 +37,10 @@ fn lacking(folder: &Path) -> Option<String> {
     let folders = files.iter().filter(|path| path.is_dir()).take(LOOKED_AT / 10);
     let below: Vec<PathBuf> = folders.flat_map(|path| list(path)).collect();
     files.extend(below);
+    if files.iter().any(|path| ends_with(path, &["npz"])) {
+        // MS-RBD recordings have a picture, too.
+        return None;
+    }
     if !files.iter().any(|path| is_picture(path)) {
         let other = files.iter().filter(|path| ends_with(path, &OTHER_PICTURES)).min()?;
         let name = other.file_name().unwrap_or_default().to_string_lossy();

@@ -132,6 +132,9 @@ fn folders_that_lack_something_and_places_that_are_taken_are_named() {
     std::fs::write(here.join("tiffs/images/a.TIFF"), b"II*\0").unwrap();
     let error = run(&["import", "tiffs", "--out", "set"], here).unwrap_err();
     assert!(error.contains("such as a.TIFF are not read: convert them to png"), "{error}");
+    wanted[0].write(&here.join("tiffs/pair.npz")).unwrap();
+    let error = run(&["import", "tiffs", "--out", "set"], here).unwrap_err();
+    assert!(error.contains("MS-RBD pairs need no import"), "{error}");
 
     let csv = event_lines(&events(&wanted), |e| {
         format!("{},{},{},{}\n", e.t_us, e.x, e.y, i32::from(e.polarity))
