@@ -270,6 +270,7 @@ mod tests {
         assert_eq!(signs("t,x,y,p\n1,2,3,0\n2,2,3,255\n"), [false, true]);
         assert_eq!(signs("t,x,y,p\n1,2,3,+\n2,2,3,-\n"), [true, false]);
         assert_eq!(signs("100 20 3 -\r300 25 9 +\r"), [false, true]);
+        assert_eq!(signs("100,20,3,0,\n300,25,9,1,\n"), [false, true]);
         // MATLAB counts from one.
         let read = parse("100 20 3 1\n200 25 9 2\n300 9 4 2\n", &plain).unwrap();
         let found: Vec<bool> = read.events.iter().map(|e| e.polarity).collect();

@@ -228,7 +228,9 @@ fn separator(line: &str) -> Option<char> {
     }
 }
 
+/// The cells of a line, which may end with a separator.
 fn split(line: &str, separator: Option<char>) -> Vec<String> {
+    let line = separator.and_then(|c| line.strip_suffix(c)).unwrap_or(line);
     match separator {
         Some(c @ (';' | '\t')) => line.split(c).map(|s| with_point(s.trim())).collect(),
         Some(c) => line.split(c).map(|s| s.trim().to_owned()).collect(),
