@@ -67,7 +67,8 @@ pub(crate) struct Record {
     /// Compress the files at this deflate level; this is much slower than writing them.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
-    /// Stop if no frame arrives for this many seconds [default: 10, for recordings 120].
+    /// Stop if no frame arrives for this many seconds [default: 10, for recordings 120]. A source
+    /// that is busy, such as a damaged file, has four more seconds to end.
     #[arg(long, alias = "patience", value_parser = seconds)]
     timeout: Option<f64>,
 }
