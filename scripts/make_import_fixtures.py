@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the recordings of a folder of MS-RBD pairs in other formats, by those formats' own libraries.
 
-    make_import_fixtures.py PAIRS OUT
+    make_import_fixtures.py PAIRS OUT [exchanged]
 
 OUT then holds, as far as h5py, rosbags and mcap are installed:
 
@@ -10,8 +10,8 @@ OUT then holds, as far as h5py, rosbags and mcap are installed:
     dvs_zstd.mcap             ROS 2, the same messages in CDR
     evt3_lz4.mcap mono.mcap   ROS 2, event_camera_msgs/EventPacket on the camera's own clock
 
-What cannot be written is reported as `skipped: NAME: REASON`. tests/files/import.rs imports the rest and
-compares with the pairs.
+With `exchanged`, x and y of all events are exchanged. What cannot be written is reported as
+`skipped: NAME: REASON`. tests/files/import.rs imports the rest and compares with the pairs.
 """
 
 import pathlib
@@ -201,11 +201,13 @@ def mcaps(out, frames, events):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3 or sys.argv[3:] not in ([], ["exchanged"]):
         sys.exit(__doc__)
     out = pathlib.Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
     frames, events = load(sys.argv[1])
+    if sys.argv[3:]:
+        events = events[[1, 0, 2, 3]]
     for name, make in (("efnet.h5", efnet), ("bags", bags), ("MCAP files", mcaps)):
         try:
             make(out, frames, events)

@@ -1,6 +1,7 @@
 //! Shared by several subcommands: options of the network, progress bars.
 
 use super::failure::Failure;
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use gem_live::Deblurrer;
 use gem_live::engine::{self, Choice, SparseEngine};
 use gem_live::event::Thresholds;
@@ -96,6 +97,16 @@ impl Network {
         ];
         without_effect(because, given)
     }
+}
+
+/// Parses the folder that a command writes into, which must not be a file.
+pub(super) fn out_folder() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match std::fs::metadata(&path) {
+        Ok(found) if !found.is_dir() => {
+            Err("it is a file: name a folder, which is made if there is none")
+        }
+        _ => Ok(path),
+    })
 }
 
 /// Returns an error that names the given options, because `because` makes them meaningless.

@@ -2,7 +2,7 @@
 
 mod names;
 
-use super::common::{Network, Progress, thresholds};
+use super::common::{Network, Progress, out_folder, thresholds};
 use super::consistency::{EventOptions, Findings};
 use super::contact_sheet::contact_sheet;
 use super::failure::Failure;
@@ -44,7 +44,7 @@ pub(crate) struct Deblur {
     #[arg(required = true)]
     inputs: Vec<PathBuf>,
     /// Folder for the images; may be left out with --film.
-    #[arg(long, required_unless_present = "film")]
+    #[arg(long, required_unless_present = "film", value_parser = out_folder())]
     out: Option<PathBuf>,
     /// Instants as fractions of the exposure: 0 is its start, 1 its end.
     #[arg(long, value_delimiter = ',', default_value = "0.5", value_parser = fraction)]

@@ -1,6 +1,6 @@
 //! `gem-live export`: converts recorded sequences to a dataset.
 
-use super::common::Progress;
+use super::common::{Progress, out_folder};
 use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::interrupt::Finishing;
@@ -24,7 +24,7 @@ pub(crate) struct Export {
     #[arg(required = true)]
     sequences: Vec<PathBuf>,
     /// Folder for the dataset.
-    #[arg(long)]
+    #[arg(long, value_parser = out_folder())]
     out: PathBuf,
     /// Fraction of the data for testing, 0 to 1.
     #[arg(long, default_value_t = 0.2)]

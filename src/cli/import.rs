@@ -3,7 +3,7 @@
 mod advice;
 mod run;
 
-use super::common::without_effect;
+use super::common::{out_folder, without_effect};
 use super::failure::Failure;
 use super::interrupt::Finishing;
 use super::synth::target::{Folder, named, next_step, size};
@@ -17,7 +17,7 @@ use gem_live::sequence::import::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use run::Run;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ pub(crate) struct Import {
     #[arg(required = true)]
     sources: Vec<PathBuf>,
     /// Folder for the pairs, manifest.json, train.yaml and test.yaml.
-    #[arg(long)]
+    #[arg(long, value_parser = out_folder())]
     out: PathBuf,
     /// Put the recordings into train/, test/, or split them: one in six, chosen by name, into
     /// test/.
@@ -127,6 +127,7 @@ impl Import {
             let because = "recordings other than HS-ERGB and BS-ERGB";
             without_effect(because, [("--average", self.average.is_some())])?;
         }
+        self.refuse_source(&sources)?;
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len}  {eta} left  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         // Hidden where stderr is not a terminal.
@@ -189,6 +190,20 @@ impl Import {
             println!("{}", next_step(&self.out, &summary));
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Refuses to write among the files that are imported: a later import would find both.
+    fn refuse_source(&self, sources: &[ForeignSource]) -> Result<(), Failure> {
+        // A folder that does not exist is no source.
+        let Ok(out) = self.out.canonicalize() else { return Ok(()) };
+        let is_out = |path: &Path| path.canonicalize().is_ok_and(|path| path == out);
+        let found = sources.iter().map(|source| source.path.as_path());
+        let mut all = self.sources.iter().map(PathBuf::as_path).chain(found);
+        if !all.any(is_out) {
+            return Ok(());
+        }
+        let out = self.out.display();
+        Err(format!("{out}: it is what is imported: name another folder with --out").into())
     }
 
     fn options(&self) -> ImportOptions {

@@ -1,6 +1,6 @@
 //! `gem-live record`: records an MS-RBD sequence without a window.
 
-use super::common::{seconds, thresholds, without_effect};
+use super::common::{out_folder, seconds, thresholds, without_effect};
 use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::filters::FilterArguments;
@@ -43,7 +43,7 @@ pub(crate) struct Record {
     frames: u64,
     /// Folder for the sequence, new or empty [default: named by time and scene, in the folder of
     /// the window's recordings].
-    #[arg(long)]
+    #[arg(long, value_parser = out_folder())]
     out: Option<PathBuf>,
     /// Name of the scene, used as prefix of the file names.
     #[arg(long, default_value = "scene")]
@@ -67,7 +67,8 @@ pub(crate) struct Record {
     /// Compress the files at this deflate level; this is much slower than writing them.
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
     deflate: Option<u8>,
-    /// Stop if no frame arrives for this many seconds [default: 10, for recordings 120].
+    /// Stop if no frame arrives for this many seconds [default: 10, for recordings 120]. A source
+    /// that is busy, such as a damaged file, has four more seconds to end.
     #[arg(long, alias = "patience", value_parser = seconds)]
     timeout: Option<f64>,
 }
@@ -150,7 +151,7 @@ impl Record {
         let progress = progress.unwrap_or_default();
         if progress.pairs > 0 {
             println!(
-                "{} pairs from {} exposures in {}: {} unpaired, {} files with missing events, {}",
+                "{} pairs from {} exposures in {}: {} unpaired, {} partly without event data, {}",
                 progress.pairs,
                 progress.exposures,
                 folder.display(),

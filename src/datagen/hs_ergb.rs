@@ -91,6 +91,7 @@ impl Sequence {
             invalid("timestamp.txt contains something that is not a number".into())
         })?;
         let unit_us = options.frame_unit.map_or(1.0, |unit| unit.in_us());
+        let increase = times.windows(2).all(|w| w[0] < w[1]);
         let times = times.iter().map(|t| t * unit_us);
         // Not a number is beyond any limit, too.
         let times = times.map(|t| (t.abs() <= MAX_TIME_US as f64).then_some(t.round() as i64));
@@ -102,7 +103,13 @@ impl Sequence {
             return Err(invalid(format!("{n} images, but {m} times in timestamp.txt")));
         }
         if times_us.windows(2).any(|w| w[0] >= w[1]) {
-            return Err(invalid("the times in timestamp.txt do not increase".into()));
+            let mut what = "the times in timestamp.txt do not increase".to_owned();
+            if increase {
+                // Fractions of a longer unit, which are equal in whole microseconds.
+                what += " in whole microseconds: in seconds? Give gem-live import --average N the \
+                         option --frame-unit s, or multiply them by 1000000";
+            }
+            return Err(invalid(what));
         }
         let size = first_size(&pictures)?.unwrap_or(Size::new(1, 1));
         let (mut all, ..) = read_time_lens_events(&events, size, options)?;

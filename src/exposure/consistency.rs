@@ -24,6 +24,10 @@ const PART: f64 = 0.6;
 /// Sum of both axes' margins before the first event, as shares of the reached sides, up to which
 /// events begin at the grid's first pixels.
 const MARGINS: f64 = 0.25;
+/// Share of both sides of a smaller sensor that the events must reach to show its size.
+const REACHED: f64 = 0.95;
+/// How many times as large the scale factor of that sensor must be. Less may be a thing that moves.
+const LARGER: f64 = 1.2;
 /// Sharp images of a pair that all lie within this share of its exposures have times in a longer unit.
 const MOMENT: f64 = 0.01;
 /// Programs round the times of exposures and of sharp images differently.
@@ -74,6 +78,21 @@ pub fn check(events: &[Event], exposures_us: &[[i64; 2]], sensor: Size) -> Vec<F
     }
     findings.extend(extent.part_of(sensor, events.len()));
     findings
+}
+
+/// Compares events with the size of the image: whether they fill, exactly, the sensor of a whole scale
+/// factor that is larger than the stated one. A sensor that is less than twice too large is not found
+/// otherwise; the events are then placed wrongly on the image.
+pub fn check_scale(events: &[Event], image: Size, stated: f64) -> Option<Finding> {
+    let Extent { least, most, .. } = Extent::of(events)?;
+    let (columns, rows) = (f64::from(most.0) + 1.0, f64::from(most.1) + 1.0);
+    let fitting = (image.width as f64 / columns).min(image.height as f64 / rows).floor();
+    let sides = [(columns, image.width), (rows, image.height)];
+    let reached = sides.iter().all(|(n, side)| n * fitting >= REACHED * *side as f64);
+    let margins = f64::from(least.0) / columns + f64::from(least.1) / rows;
+    let contradicts =
+        events.len() >= MIN_EVENTS && fitting >= LARGER * stated && reached && margins <= MARGINS;
+    contradicts.then_some(Finding::Grid { stated, fitting, image, reached: most })
 }
 
 /// Range of times and places.

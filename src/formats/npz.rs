@@ -25,7 +25,7 @@ pub enum NpzError {
     #[error("not a readable npz archive: {0}")]
     Zip(#[from] ZipError),
     /// An entry is damaged or truncated.
-    #[error("cannot unpack {0}: {1}")]
+    #[error("cannot unpack {0}: {1}: copy or download the file again")]
     Unpack(String, std::io::Error),
     /// An entry is packed in a way that numpy does not read either.
     #[error("{0} is packed with {1}, which is not supported: save it with numpy.savez_compressed")]

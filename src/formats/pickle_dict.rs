@@ -3,6 +3,7 @@
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::npy::View;
+use crate::formats::limits::MAX_NESTING;
 use crate::formats::pickle::{Id, Node, Pickle, PickleError, load};
 use std::borrow::Cow;
 
@@ -151,6 +152,8 @@ fn numbers<'a>(
 ) -> Option<View<'a>> {
     let shape = match pickle.node(shape) {
         Node::Int(_) => vec![pickle.index(shape)?],
+        // No array of numpy has more axes.
+        _ if pickle.parts(shape).len() > MAX_NESTING => return None,
         _ => pickle.parts(shape).iter().map(|p| pickle.index(*p)).collect::<Option<Vec<_>>>()?,
     };
     View::new(&descr(pickle, dtype)?, fortran, shape, bytes(pickle, contents)?).ok()

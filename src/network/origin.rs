@@ -73,7 +73,9 @@ pub(super) fn find<'a>(tables: &[Table<'a>]) -> Option<Found<'a>> {
     let mut all: Vec<Found<'a>> = Vec::new();
     for table in tables {
         let mut by_prefix: BTreeMap<String, BTreeMap<String, &'a str>> = BTreeMap::new();
-        for full in &table.names {
+        // A damaged file may repeat a name: each takes time once.
+        let mut seen = HashSet::new();
+        for full in table.names.iter().copied().filter(|name| seen.insert(*name)) {
             if let Some((prefix, name)) = split(full, &known) {
                 by_prefix.entry(prefix).or_default().insert(name, full);
             }

@@ -81,7 +81,8 @@ pub struct Progress {
     pub duration_us: i64,
     /// Number of exposures that wait for the disk.
     pub waiting: u64,
-    /// Number of files with missing events.
+    /// Number of files without event data for a part of an exposure: events were lost, or the first or
+    /// last one of a recording that is played lies within the exposure.
     pub missing_total: u64,
     /// The first [`LISTED_FILES`] of them, with the time ranges in which events are missing. If
     /// there are more than [`LISTED_GAPS`] gaps, the last one is extended to cover the rest. Empty

@@ -118,8 +118,12 @@ impl Pair {
     /// Contradictions between the events or the sharp images and the exposures, or between the events
     /// and the sensor; empty if there are none.
     pub fn findings(&self) -> Vec<Finding> {
-        let sensor = self.sensor().unwrap_or(self.frames[0].size());
+        let image = self.frames[0].size();
+        let sensor = self.sensor().unwrap_or(image);
         let mut findings = consistency::check(&self.events, &self.exposures_us, sensor);
+        if !findings.iter().any(|finding| matches!(finding, Finding::Part { .. })) {
+            findings.extend(consistency::check_scale(&self.events, image, self.scale_factor));
+        }
         let truth = self.truth.as_ref().map_or(&[][..], |truth| truth.timestamps_us.as_slice());
         findings.extend(consistency::check_truth(truth, &self.exposures_us));
         findings

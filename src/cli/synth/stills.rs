@@ -1,6 +1,7 @@
 //! `gem-live synth stills`: a dataset from photographs.
 
 use super::target::{report, size, work};
+use crate::cli::common::out_folder;
 use crate::cli::failure::Failure;
 use gem_live::datagen::dataset_writer::DatasetWriter;
 use gem_live::datagen::{Part, Perturbations, Photographs, PhotographsError, Recipe, still_pair};
@@ -21,7 +22,7 @@ pub(super) struct Stills {
     #[arg(required = true)]
     photographs: Vec<PathBuf>,
     /// Folder for the dataset.
-    #[arg(long)]
+    #[arg(long, value_parser = out_folder())]
     out: PathBuf,
     /// Number of pairs in train/.
     #[arg(long, default_value_t = 400)]

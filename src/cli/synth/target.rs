@@ -1,6 +1,6 @@
 //! Shared by all `synth` subcommands: output options, parallel work, the summary.
 
-use crate::cli::common::Progress;
+use crate::cli::common::{Progress, out_folder};
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Finishing;
 use gem_live::datagen::dataset_writer::{DatasetWriter, Summary};
@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(clap::Args)]
 pub(crate) struct Target {
     /// Folder for the dataset.
-    #[arg(long)]
+    #[arg(long, value_parser = out_folder())]
     pub(crate) out: PathBuf,
     /// Put the inputs into train/, test/, or split them: one in six, chosen by name, into test/.
     #[arg(long, value_enum, default_value_t = Folder::Split)]

@@ -3,7 +3,7 @@
 
 mod data;
 
-use super::common::{minutes, read_weights, thresholds};
+use super::common::{minutes, out_folder, read_weights, thresholds};
 use super::consistency::EventOptions;
 use super::failure::Failure;
 use super::progress::TrainingBar;
@@ -73,7 +73,7 @@ pub(crate) struct Train {
     #[arg(long, value_name = "C[,C]", value_parser = thresholds, conflicts_with = "photos")]
     thresholds: Option<Thresholds>,
     /// Folder for state, weights, metrics and validation images of supervised training.
-    #[arg(long, required_unless_present = "config")]
+    #[arg(long, required_unless_present = "config", value_parser = out_folder())]
     out: Option<PathBuf>,
     /// Weights to start from [default: random initialization].
     #[arg(long)]

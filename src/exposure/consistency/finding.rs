@@ -51,6 +51,17 @@ pub enum Finding {
         /// The sensor.
         sensor: Size,
     },
+    /// The events fill the sensor of another scale factor than the stated one.
+    Grid {
+        /// The scale factor in the file.
+        stated: f64,
+        /// The one whose sensor they fill.
+        fitting: f64,
+        /// Size of the image.
+        image: Size,
+        /// The largest coordinates.
+        reached: (u16, u16),
+    },
     /// Sharp images that were not taken during the exposures, or all of them within a moment.
     Truth {
         /// Number of sharp images, and how many of them lie outside both exposures.
@@ -78,6 +89,7 @@ impl Finding {
             Self::NoEvents => "without events",
             Self::Times { .. } => "with events at other times than the exposures",
             Self::Part { .. } => "with events on a part of the sensor",
+            Self::Grid { .. } => "with events on another grid than the scale factor's",
             Self::Truth { .. } => "with sharp images at other times than the exposures",
             Self::Scale { .. } => "with another scale factor than the configuration",
         }
@@ -123,6 +135,17 @@ impl Display for Finding {
                     "no event lies beyond ({x}, {y}) of the {sensor} sensor: the scale factor may \
                      be {:.0} times as large",
                     a.min(b).max(2.0)
+                )
+            }
+            Self::Grid { stated, fitting, image, reached: (x, y) } => {
+                let side = |n: usize, scale: f64| (n as f64 / scale).round();
+                let sensor = |scale| (side(image.width, scale), side(image.height, scale));
+                let ((w, h), (narrow, low)) = (sensor(*stated), sensor(*fitting));
+                write!(
+                    f,
+                    "the scale_factor is {stated}: a sensor of {w}x{h} pixels for images of {image}; \
+                     but no event lies beyond ({x}, {y}), as on a sensor of {narrow}x{low} pixels: is \
+                     the scale_factor {fitting}?"
                 )
             }
             Self::Truth { truths: (all, outside), truths_us, exposures_us } => {

@@ -116,6 +116,31 @@ fn a_grid_that_is_a_part_of_the_sensor_is_found() {
 }
 
 #[test]
+fn events_that_fill_the_sensor_of_another_scale_factor_are_found() {
+    let image = Size::new(96, 64);
+    let find = |events: &[Event], stated| check_scale(events, image, stated);
+    let all = events(|t| t);
+    assert_eq!(find(&all, 2.0), None);
+    // As from a larger sensor, of which the rest is dark.
+    let found = find(&all, 1.5).unwrap();
+    assert_eq!(found, Finding::Grid { stated: 1.5, fitting: 2.0, image, reached: (47, 31) });
+    let text = found.to_string();
+    assert!(text.contains("the scale_factor is 1.5: a sensor of 64x43 pixels"), "{text}");
+    assert!(text.contains("beyond (47, 31)") && text.contains("the scale_factor 2?"), "{text}");
+    // The wrong sensor is little larger, or a thing that moves reaches one of its ends only.
+    assert_eq!(find(&all, 1.9), None);
+    assert_eq!(find(&all, f64::NAN), None);
+    let part = |x: u16, y: u16| {
+        let part = all.iter().filter(|e| e.x < x && e.y < y).copied();
+        find(&part.collect::<Vec<_>>(), 1.5)
+    };
+    assert_eq!((part(40, 32), part(48, 26)), (None, None));
+    assert!(part(47, 32).is_some());
+    let late: Vec<Event> = all.iter().filter(|e| e.x >= 20).copied().collect();
+    assert_eq!(find(&late, 1.5), None);
+}
+
+#[test]
 fn a_live_source_is_judged_after_enough_exposures() {
     let mut live = LiveCheck::default();
     for _ in 0..LiveCheck::EXPOSURES {

@@ -43,8 +43,9 @@ pub struct FrameHead {
     pub format: i8,
     /// Width and height.
     pub size: Size,
-    /// Column and row of its first pixel on the sensor: a region of interest.
-    pub position: (usize, usize),
+    /// Column and row of its first pixel on the sensor: a region of interest. Below zero in damaged
+    /// files.
+    pub position: (i16, i16),
     /// What made it.
     pub source: FrameSource,
 }
@@ -74,7 +75,7 @@ impl FrameHead {
             exposure,
             format: table.i8(5).unwrap_or(0),
             size: Size::new(number(6)?, number(7)?),
-            position: (number(8)?, number(9)?),
+            position: (table.i16(8).unwrap_or(0), table.i16(9).unwrap_or(0)),
             source,
         })
     }

@@ -7,7 +7,7 @@ pub enum NpyError {
     #[error("not a .npy array")]
     Magic,
     /// The header is not a valid dictionary.
-    #[error("the header of the array is damaged")]
+    #[error("the header of the array is damaged: copy or download the file again")]
     Header,
     /// An unsupported dtype.
     #[error("unsupported data type {0:?}")]

@@ -11,6 +11,8 @@ mod writer;
 pub use instructions::{load, load_first};
 pub use writer::Writer;
 
+use crate::formats::limits::MAX_NAME_BYTES;
+
 /// Index of a node in its [`Pickle`].
 pub type Id = u32;
 
@@ -109,11 +111,12 @@ impl<'a> Pickle<'a> {
         &self.nodes
     }
 
-    /// Text, also that of Python 2, which is stored as bytes.
+    /// The text of a name, also that of Python 2, which is stored as bytes. What is longer than any name
+    /// is not looked at: a pickle of kilobytes may refer a million times to a text of a megabyte.
     pub fn text(&self, id: Id) -> Option<&'a str> {
         match *self.node(id) {
-            Node::Str(text) => Some(text),
-            Node::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Node::Str(text) => Some(text).filter(|text| text.len() <= MAX_NAME_BYTES),
+            Node::Bytes(bytes) if bytes.len() <= MAX_NAME_BYTES => std::str::from_utf8(bytes).ok(),
             _ => None,
         }
     }
@@ -153,5 +156,49 @@ impl<'a> Pickle<'a> {
         let Node::Call { callee, args, state, .. } = self.node(id) else { return None };
         let Node::Global(module, name) = *self.node(*callee) else { return None };
         Some((module, name, self.parts(*args), *state))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(
+        clippy::unwrap_used,
+        clippy::arithmetic_side_effects,
+        reason = "a test may fail by panicking"
+    )]
+
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    /// A pickle of a text or of bytes of half a megabyte in slot 0 and an object, and then many times
+    /// the same instructions.
+    fn repeated(kind: u8, object: u8, instructions: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0x80, 4, kind];
+        bytes.extend((1_u32 << 19).to_le_bytes());
+        bytes.extend(std::iter::repeat_n(b'a', 1 << 19));
+        bytes.extend(b"q\x00");
+        bytes.push(object);
+        (0..300_000).for_each(|_| bytes.extend(instructions));
+        bytes.push(b'.');
+        bytes
+    }
+
+    #[test]
+    fn a_long_text_that_is_repeated_costs_no_more_than_a_short_one() {
+        // The names of globals, and the keys of a dictionary as text and as bytes.
+        let global: &[u8] = b"h\x00h\x00\x930";
+        let entry: &[u8] = b"h\x00Ns";
+        for (kind, object, instructions) in
+            [(b'X', b'N', global), (b'X', b'}', entry), (b'T', b'}', entry)]
+        {
+            let bytes = repeated(kind, object, instructions);
+            let start = Instant::now();
+            let pickle = load(&bytes).unwrap();
+            assert_eq!(pickle.get(pickle.root(), "x"), None);
+            let keys = pickle.entries(pickle.root()).iter();
+            assert_eq!(keys.filter_map(|(key, _)| pickle.text(*key)).count(), 0);
+            // 150 GB would be looked at otherwise.
+            assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+        }
     }
 }

@@ -206,7 +206,7 @@ fn show_progress(ui: &mut Ui, progress: &Progress, wanted: Option<u64>) {
     let problems = [
         (progress.lost, "frames dropped: the disk is too slow"),
         (progress.unpaired, "frames unpaired"),
-        (progress.missing_total, "pairs with missing events"),
+        (progress.missing_total, "pairs partly without event data"),
     ];
     for (count, what) in problems.into_iter().filter(|(count, _)| *count > 0) {
         ui.label(RichText::new(format!("{count} {what}")).color(theme::WARNING));

@@ -5,6 +5,7 @@
 //! that are larger than `sensor_resolution` are cut off at the right and at the bottom.
 
 mod exposures;
+mod sensor;
 
 use super::efnet_pictures::{Samples, cropped, picture};
 use super::error::ImportError;
@@ -13,6 +14,7 @@ use super::hdf5::File;
 use super::npz_events::Polarities;
 use super::options::{ImportOptions, TimeUnit};
 use super::picture_sequence::middle_truth;
+use super::places::Places;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use super::text_table::guess_unit;
 use crate::event::Event;
@@ -20,6 +22,7 @@ use crate::formats::limits::{MAX_EVENTS, MAX_TIME_US, check_image};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 use exposures::exposures;
+use sensor::{seen, sensor};
 use std::path::{Path, PathBuf};
 
 /// An open file.
@@ -116,7 +119,10 @@ impl EfNet {
         let stored = picture(&values, samples, options.bgr);
         let stored = stored.map_err(|why| bad(&format!("images/{first}: {why}")))?.size();
         check_image(stored).map_err(|e| bad(&format!("images/{first}: {e}")))?;
-        let sensor = options.sensor.or_else(|| sensor(&file, stored)).unwrap_or(stored);
+        let places = Places::on(options.sensor, sensor(&file, stored), stored);
+        let places = seen(places, &file, events, count);
+        places.check(path, "exchange the arrays of x and y in the file")?;
+        let sensor = places.sensor();
         let smaller = |a: usize, b: usize| if a > b && a < b + b / 8 { b } else { a };
         let picture =
             Size::new(smaller(stored.width, sensor.width), smaller(stored.height, sensor.height));
@@ -182,18 +188,6 @@ impl EfNet {
             ImportError::content(&self.path, format!("{name}: smaller than {}", self.picture))
         })
     }
-}
-
-/// The attribute `sensor_resolution`, in the order of its sides that fits the pictures.
-fn sensor(file: &File, picture: Size) -> Option<Size> {
-    let sides = file.file_attribute("sensor_resolution")?;
-    let (a, b) = (*sides.first()? as usize, *sides.get(1)? as usize);
-    let (long, short) = (a.max(b), a.min(b));
-    (short > 0).then_some(())?;
-    Some(match picture.width >= picture.height {
-        true => Size::new(long, short),
-        false => Size::new(short, long),
-    })
 }
 
 impl ForeignRecording for EfNet {

@@ -105,12 +105,6 @@ pub(super) fn check_beyond(
     Err(ImportError::content(path, what))
 }
 
-/// The smallest sensor that has all of these events; for messages.
-pub(super) fn extent(events: &[Event]) -> Size {
-    let side = |v: Option<u16>| v.map_or(0, |v| usize::from(v) + 1);
-    Size::new(side(events.iter().map(|e| e.x).max()), side(events.iter().map(|e| e.y).max()))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]

@@ -7,6 +7,7 @@
 use super::error::ImportError;
 use super::options::ImportOptions;
 use super::picture_sequence::{Parts, PictureSequence};
+use super::text_times::FrameTimes;
 use super::{text_events, text_times};
 use crate::formats::pictures::{is_hidden, is_picture, pictures};
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
     let others: Vec<String> = found.map(|path| path.display().to_string()).collect();
     let times = times_file(path, &folder)?;
     let read = text_events::read(&events, options)?;
-    let (times, remark) = text_times::read(&times, options)?;
+    let FrameTimes { lines, remark } = text_times::read(&times, options)?;
     let mut remarks = vec![read.remark, remark];
     if !others.is_empty() {
         remarks.push(format!(
@@ -58,7 +59,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
         format: "pictures with a text file of events".into(),
         pictures: pictures(&folder)?,
         sharp: SHARP.iter().map(|n| path.join(n)).find(|p| p.is_dir()),
-        times,
+        times: lines,
         events: read.events,
         unreadable: read.unreadable,
         sensor: read.sensor,

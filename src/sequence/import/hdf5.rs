@@ -93,6 +93,18 @@ fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     caught(call).unwrap_or_else(|_| Err(Error::InvalidData("the file is damaged".into())))
 }
 
+/// What to do about an error of the library, if it is known.
+fn fix(why: &str) -> &'static str {
+    if why.contains("filter id 32000") {
+        // h5py's own filter, which the tools of HDF5 do not have.
+        return "; it is packed with lzf: copy its arrays with h5py, with compression=\"gzip\"";
+    }
+    match why.contains("unsupported filter") {
+        true => "; pack the file anew: h5repack -f GZIP=4 FILE NEW",
+        false => "",
+    }
+}
+
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, ImportError> {
         // The library opens it by its path, also what is not a file.
@@ -111,7 +123,9 @@ impl File {
     }
 
     fn bad(&self, name: &str, e: impl std::fmt::Display) -> ImportError {
-        ImportError::content(&self.path, format!("{name}: {e}"))
+        let why = e.to_string();
+        let fix = fix(&why);
+        ImportError::content(&self.path, format!("{name}: {why}{fix}"))
     }
 
     /// The names of the arrays in a group, sorted; empty if there is no such group.
@@ -219,6 +233,13 @@ mod tests {
         (head[8], head[9], head[28]) = (3, 8, 90);
         assert_eq!(stated_length(&head), Some(90));
         assert_eq!(stated_length(&head[..20]), None);
+    }
+
+    #[test]
+    fn filters_that_are_not_read_name_the_way() {
+        assert!(fix("unsupported filter: filter id 32000").contains("compression=\"gzip\""));
+        assert!(fix("unsupported filter: filter id 32001").contains("h5repack -f GZIP=4"));
+        assert_eq!(fix("the file is damaged"), "");
     }
 
     #[test]

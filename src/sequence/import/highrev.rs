@@ -7,15 +7,19 @@
 use super::error::ImportError;
 use super::npz_events::{NpzEvents, Polarities};
 use super::options::{ImportOptions, TimeUnit};
-use super::picture_sequence::{middle_truth, sensor_of};
+use super::picture_sequence::middle_truth;
+use super::places::Places;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
 use crate::event::Event;
-use crate::formats::pictures::{pictures, read_picture};
+use crate::formats::pictures::{first_size, pictures, read_picture};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// What to do with files whose x and y were not exchanged, or twice.
+const EXCHANGE: &str =
+    "the files of this dataset store x as y and y as x: exchange the arrays of yours";
 /// Names of the folder of blurry pictures and of the folder of events.
 const BLUR: [&str; 2] = ["blur", "blurry"];
 const EVENT: [&str; 2] = ["event", "events"];
@@ -92,7 +96,7 @@ impl HighRev {
         let event = folder(path, &EVENT).ok_or_else(missing)?;
         let events = event_files(&event)?;
         let mut unit = options.event_unit;
-        let (mut found, mut skipped, mut sensor) = (Vec::new(), Vec::new(), None);
+        let (mut found, mut skipped) = (Vec::new(), Vec::new());
         let mut polarities = Polarities::default();
         let mut remarks = vec![
             "x and y of events are exchanged, and the last file of events of each picture is left \
@@ -100,11 +104,12 @@ impl HighRev {
                 .to_owned(),
             "exposures reach from the first to the last of their events".to_owned(),
         ];
-        for picture in pictures(&blur)? {
+        let mut pictures = pictures(&blur)?;
+        pictures.retain(|picture| sequence_of(&stem(picture)) == sequence);
+        let size = first_size(&pictures)?.unwrap_or(Size::new(0, 0));
+        let mut places = Places::on(options.sensor, None, size);
+        for picture in pictures {
             let stem = stem(&picture);
-            if sequence_of(&stem) != sequence {
-                continue;
-            }
             let Some(events) = events.get(&stem).filter(|files| files.len() > 1) else {
                 skipped.push(format!("{stem}: fewer than two files of events"));
                 continue;
@@ -134,12 +139,7 @@ impl HighRev {
                 skipped.push(format!("{stem}: its exposure has no events"));
                 continue;
             };
-            if sensor.is_none()
-                && let Ok(readable) = read_picture(&picture)
-            {
-                let size = readable.size();
-                sensor = Some(sensor_of(path, size, None, &first, options, &mut remarks)?);
-            }
+            places.add(&first);
             let offset = options.event_offset_us;
             let [start, last] = [start, last].map(|t| t.saturating_add(offset));
             let exposure_us = [start, last.saturating_add(1)];
@@ -149,10 +149,15 @@ impl HighRev {
                 Frame { picture, sharp, events: events.clone() },
             ));
         }
-        let Some(sensor) = sensor else {
-            let what = format!("sequence {sequence} has no readable picture with events");
+        if places.is_empty() {
+            let mut what = format!("sequence {sequence} has no readable picture with events");
+            if let Some(why) = skipped.first() {
+                what += &format!("; {why}");
+            }
             return Err(ImportError::content(path, what));
-        };
+        }
+        places.check(path, EXCHANGE)?;
+        remarks.push(places.remark());
         let (infos, mut files): (Vec<FrameInfo>, Vec<Option<Frame>>) =
             found.into_iter().map(|(info, files)| (info, Some(files))).unzip();
         let indexed = infos.into_iter().enumerate().map(|(at, info)| (info, at)).collect();
@@ -164,7 +169,7 @@ impl HighRev {
         Ok(Self {
             frames,
             files,
-            sensor,
+            sensor: places.sensor(),
             remarks,
             skipped,
             dropped,

@@ -124,11 +124,13 @@ impl NpzEvents {
 }
 
 /// How a recording writes polarities, by the values that occur in it. 1 is ON, 0 and -1 are OFF. 255 is
-/// OFF beside 1, as a -1 that was stored in a byte, and ON beside 0.
+/// OFF beside 1, as a -1 that was stored in a byte, and ON beside 0. If they are counted from one, 1 is
+/// OFF and 2 is ON.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Polarities {
     zero: bool,
     one: bool,
+    from_one: bool,
 }
 
 impl Polarities {
@@ -140,8 +142,18 @@ impl Polarities {
         }
     }
 
+    /// Takes note of whether all of these values are 1 and 2, and several of them 2; returns that.
+    pub(crate) fn add_from_one(&mut self, values: &[f64]) -> bool {
+        let twos = values.iter().filter(|value| **value == 2.0).count();
+        self.from_one = twos > 1 && values.iter().all(|value| *value == 1.0 || *value == 2.0);
+        self.from_one
+    }
+
     /// Whether the event is ON; `None` if that is not known.
     pub(crate) fn read(self, value: f64) -> Option<bool> {
+        if self.from_one {
+            return (value == 1.0 || value == 2.0).then_some(value == 2.0);
+        }
         match value {
             1.0 => Some(true),
             0.0 | -1.0 => Some(false),

@@ -2,15 +2,16 @@
 
 use super::epochs;
 use super::error::ImportError;
-use super::event_store::{EventStore, extent};
+use super::event_store::EventStore;
+use super::matching::{Matched, matched, name_of};
 use super::options::ImportOptions;
+use super::places::Places;
 use super::recording::{ForeignRecording, FrameInfo, ordered};
-use super::text_times::FrameTime;
+use super::text_times::{BadLine, FrameTime};
 use crate::event::Event;
 use crate::formats::pictures::{SampleBits, first_size, largest_of_16_bits, read_picture_of_bits};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// The parts that a format's reader found.
@@ -21,7 +22,8 @@ pub(super) struct Parts {
     pub(super) pictures: Vec<PathBuf>,
     /// Folder of sharp pictures of the same names.
     pub(super) sharp: Option<PathBuf>,
-    pub(super) times: Vec<FrameTime>,
+    /// Lines of the file with the times, in order.
+    pub(super) times: Vec<Result<FrameTime, BadLine>>,
     pub(super) events: Vec<Event>,
     /// Number of events that could not be read.
     pub(super) unreadable: usize,
@@ -52,7 +54,7 @@ impl PictureSequence {
         let Parts { path, format, pictures, sharp, times, unreadable, sensor, .. } = parts;
         let (mut events, mut remarks) = (parts.events, parts.remarks);
         let mut skipped = Vec::new();
-        let mut timed = matched(&path, pictures, times, &mut skipped)?;
+        let Matched { mut timed, gaps } = matched(&path, pictures, times, &mut skipped)?;
         let begins = epochs::join(&mut timed, &mut events, options.event_offset_us)
             .map_err(|why| ImportError::content(&path, why))?;
         if !begins.is_empty() {
@@ -76,10 +78,12 @@ impl PictureSequence {
         let stamps: Vec<i64> = timed.iter().map(|(_, time)| time.stamp_us).collect();
         let known = timed.iter().all(|(_, t)| t.end_us.is_some() || t.exposure_us.is_some());
         let (mut stated, mut from) = (Vec::new(), 0);
-        // Exposures without a gap reach to the neighbours of the same epoch.
-        for until in begins.iter().copied().chain([stamps.len()]).filter(|_| !known) {
-            let epoch = stamps.get(from..until).unwrap_or_default();
-            stated.extend(options.exposures(&path, epoch)?);
+        // Exposures without a gap reach to neighbours of the same epoch, of which none is missing.
+        let mut ends = [begins.as_slice(), gaps.as_slice(), &[stamps.len()]].concat();
+        ends.sort_unstable();
+        for until in ends.into_iter().filter(|_| !known) {
+            let neighbours = stamps.get(from..until).unwrap_or_default();
+            stated.extend(options.exposures(&path, neighbours)?);
             from = until;
         }
         if timed.iter().all(|(_, t)| t.end_us.is_none()) {
@@ -98,13 +102,20 @@ impl PictureSequence {
             };
             match exposure {
                 Some(exposure_us) => frames.push((FrameInfo { name, exposure_us }, at)),
-                None => skipped.push(format!("{name}: the first or last frame has no exposure")),
+                None => skipped.push(format!(
+                    "{name}: its exposure is not known: it is the first or last frame, or beside one \
+                     without a time"
+                )),
             }
         }
         let frames = epochs::paired(&ordered(frames, &mut skipped), &begins, &mut skipped);
         let files = timed.into_iter().map(|(file, _)| file).collect::<Vec<_>>();
         let picture = first_size(&files)?.unwrap_or(Size::new(0, 0));
-        let sensor = sensor_of(&path, picture, sensor, &events, options, &mut remarks)?;
+        let mut places = Places::on(options.sensor, sensor, picture);
+        places.add(&events);
+        places.check(&path, "name the columns of a text file in their order with --columns")?;
+        remarks.push(places.remark());
+        let sensor = places.sensor();
         let store = EventStore::new(events, sensor, options).unreadable(unreadable);
         remarks.extend(store.repaired("events"));
         let bits = used_bits(&files, sharp.as_deref(), &mut remarks);
@@ -117,51 +128,6 @@ impl PictureSequence {
         let missing = || ImportError::content(&self.path, format!("there is no frame {frame}"));
         self.files.get(frame).map(PathBuf::as_path).ok_or_else(missing)
     }
-}
-
-/// Gives every picture its time: by name if the times have names, by order otherwise.
-fn matched(
-    path: &Path,
-    pictures: Vec<PathBuf>,
-    times: Vec<FrameTime>,
-    skipped: &mut Vec<String>,
-) -> Result<Vec<(PathBuf, FrameTime)>, ImportError> {
-    if times.iter().any(|t| t.name.is_none()) {
-        let (n, m) = (pictures.len(), times.len());
-        if n != m {
-            let what = format!("{n} pictures, but times of {m}: every picture needs one");
-            return Err(ImportError::content(path, what));
-        }
-        return Ok(pictures.into_iter().zip(times).collect());
-    }
-    let mut files: HashMap<String, PathBuf> =
-        pictures.into_iter().map(|file| (name_of(&file), file)).collect();
-    // Names may lack the ending, where only one picture can be meant.
-    let mut stems: HashMap<String, Option<String>> = HashMap::new();
-    for name in files.keys() {
-        let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        let known = stems.entry(stem).and_modify(|known| *known = None);
-        known.or_insert_with(|| Some(name.clone()));
-    }
-    let mut out = Vec::new();
-    for time in times {
-        let name = time.name.clone().unwrap_or_default();
-        let file = match stems.get(&name) {
-            Some(Some(file)) if !files.contains_key(&name) => file,
-            _ => &name,
-        };
-        match files.remove(file) {
-            Some(file) => out.push((file, time)),
-            None => skipped.push(format!("{name}: it has a time, but there is no such picture")),
-        }
-    }
-    let mut left: Vec<String> = files.into_keys().collect();
-    left.sort();
-    skipped.extend(left.into_iter().map(|name| format!("{name}: the picture has no time")));
-    if out.is_empty() {
-        return Err(ImportError::content(path, "no picture has one of the names that have times"));
-    }
-    Ok(out)
 }
 
 /// Number of pictures that are looked at to find how many bits they use.
@@ -190,56 +156,6 @@ fn used_bits(files: &[PathBuf], sharp: Option<&Path>, remarks: &mut Vec<String>)
         bits.count()
     ));
     bits
-}
-
-fn name_of(file: &Path) -> String {
-    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// The sensor as the user gives it, as the file states it, or as large as the pictures.
-pub(super) fn sensor_of(
-    path: &Path,
-    picture: Size,
-    in_file: Option<Size>,
-    events: &[Event],
-    options: &ImportOptions,
-    remarks: &mut Vec<String>,
-) -> Result<Size, ImportError> {
-    let used = extent(events);
-    let (sensor, origin) = match (options.sensor, in_file) {
-        (Some(sensor), _) => (sensor, "as stated"),
-        (None, Some(sensor)) => (sensor, "from the file"),
-        (None, None) => (picture, "as large as the pictures"),
-    };
-    let outside =
-        |e: &&Event| usize::from(e.x) >= sensor.width || usize::from(e.y) >= sensor.height;
-    let outside = events.iter().filter(outside).count();
-    let exchanged = used.width <= sensor.height && used.height <= sensor.width;
-    if exchanged && 10 * outside > events.len() {
-        let what = format!(
-            "{outside} of {} events lie beyond a sensor of {sensor} pixels ({origin}): they reach \
-             {used}; x and y are exchanged: name the columns of a text file in their order with \
-             --columns, or give the sensor's size with --sensor WIDTHxHEIGHT",
-            events.len()
-        );
-        return Err(ImportError::content(path, what));
-    }
-    if 2 * outside > events.len() {
-        let what = format!(
-            "most events lie beyond a sensor of {sensor} pixels ({origin}): they reach {used}; \
-             give its size with --sensor WIDTHxHEIGHT"
-        );
-        return Err(ImportError::content(path, what));
-    }
-    let mut remark = format!("event sensor of {sensor} pixels, {origin}; events reach {used}");
-    if origin.starts_with("as large")
-        && 2 * used.width <= sensor.width
-        && 2 * used.height <= sensor.height
-    {
-        remark += ": if it is smaller, give its size with --sensor";
-    }
-    remarks.push(remark);
-    Ok(sensor)
 }
 
 impl ForeignRecording for PictureSequence {

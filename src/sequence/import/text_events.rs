@@ -48,10 +48,11 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
         (None, Some(unit)) => (unit, "from the header"),
         (None, None) => (guess_unit(times.map(Number::value)), "guessed"),
     };
-    let number = |row: &[String], at: usize| Number::parse(row.get(at)?).map(Number::value);
-    let sign = |row: &Vec<String>| number(row, columns.at[3]);
+    let sign = |row: &Vec<String>| sign(row.get(columns.at[3])?);
     let mut polarities = Polarities::default();
-    polarities.add(&table.sample.iter().filter_map(sign).collect::<Vec<f64>>());
+    let signs: Vec<f64> = table.sample.iter().filter_map(sign).collect();
+    polarities.add(&signs);
+    let from_one = polarities.add_from_one(&signs);
     let (mut events, mut unreadable, mut unsigned) = (Vec::new(), 0, 0);
     while let Some(row) = table.row(path)? {
         match event(&row, columns.at, unit, polarities) {
@@ -84,15 +85,27 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
     let mut order: Vec<(usize, &str)> = columns.at.into_iter().zip(["x", "y", "t", "p"]).collect();
     order.sort_unstable();
     let order: Vec<&str> = order.into_iter().map(|(_, name)| name).collect();
-    let remark = format!(
+    let mut remark = format!(
         "{}: columns {} ({}), times in {} ({unit_origin})",
         path.display(),
         order.join(" "),
         columns.origin,
         unit.symbol(),
     );
+    if from_one {
+        remark += ", polarities 1 and 2 taken as OFF and ON";
+    }
     let sensor = table.size.map(|(w, h)| Size::new(w, h));
     Ok(TextEvents { events, unreadable, sensor, remark })
+}
+
+/// A polarity, which may be written as a sign alone.
+fn sign(cell: &str) -> Option<f64> {
+    match cell.trim_matches(['"', '\'']) {
+        "+" => Some(1.0),
+        "-" => Some(-1.0),
+        other => Number::parse(other).map(Number::value),
+    }
 }
 
 fn event(
@@ -106,7 +119,7 @@ fn event(
         let v = number(at)?.value().round();
         (0.0..65536.0).contains(&v).then_some(v as u16)
     };
-    let polarity = polarities.read(number(p)?.value())?;
+    let polarity = polarities.read(sign(row.get(p)?)?)?;
     Some(Event { t_us: number(t)?.us(unit), x: pixel(x)?, y: pixel(y)?, polarity })
 }
 
@@ -151,15 +164,17 @@ fn without_unit(name: &str) -> &str {
 /// most, and of the other two x comes first.
 fn guess(sample: &[Vec<String>]) -> Option<[usize; 4]> {
     let numbers = |row: &Vec<String>| {
-        let numbers: Option<Vec<f64>> =
-            row.iter().map(|c| Number::parse(c).map(Number::value)).collect();
+        let numbers: Option<Vec<f64>> = row.iter().map(|cell| sign(cell)).collect();
         <[f64; 4]>::try_from(numbers?).ok()
     };
     let rows: Vec<[f64; 4]> = sample.iter().filter_map(numbers).collect();
     // Single lines may be damaged.
     (rows.len() > 1 && 2 * rows.len() > sample.len()).then_some(())?;
     let column = |at: usize| rows.iter().filter_map(move |row| row.get(at).copied());
-    let is_sign = |at: &usize| column(*at).all(|v| v == 0.0 || v.abs() == 1.0 || v == 255.0);
+    let is_sign = |at: &usize| {
+        column(*at).all(|v| v == 0.0 || v.abs() == 1.0 || v == 255.0)
+            || column(*at).all(|v| v == 1.0 || v == 2.0)
+    };
     let polarity = (0..4).rev().find(is_sign)?;
     let rises = |at: &usize| column(*at).zip(column(*at).skip(1)).all(|(a, b)| a <= b);
     let spread = |at: usize| {
@@ -237,8 +252,8 @@ mod tests {
         assert!(error.contains("--columns t,x,y,p"), "{error}");
         let read = parse("t,x,y,p\n1,2,3,1\n2,-7,3,1\nend\n3,1,1,2\n", &plain).unwrap();
         assert_eq!((read.events.len(), read.unreadable), (1, 3));
-        // Polarities 1 and 2: half of the events would be lost.
-        let lines: String = (0..400).map(|i| format!("{i},2,3,{}\n", 1 + i % 2)).collect();
+        // Polarities 1 and 3: half of the events would be lost.
+        let lines: String = (0..400).map(|i| format!("{i},2,3,{}\n", 1 + i % 2 * 2)).collect();
         let error = parse(&format!("t,x,y,p\n{lines}"), &plain).unwrap_err();
         assert!(error.contains("200 of its 400 lines are not events"), "{error}");
         // Places beyond the sensor, however many, are not a misunderstanding.
@@ -253,6 +268,14 @@ mod tests {
         };
         assert_eq!(signs("t,x,y,p\n1,2,3,1\n2,2,3,255\n"), [true, false]);
         assert_eq!(signs("t,x,y,p\n1,2,3,0\n2,2,3,255\n"), [false, true]);
+        assert_eq!(signs("t,x,y,p\n1,2,3,+\n2,2,3,-\n"), [true, false]);
+        assert_eq!(signs("100 20 3 -\r300 25 9 +\r"), [false, true]);
+        assert_eq!(signs("100,20,3,0,\n300,25,9,1,\n"), [false, true]);
+        // MATLAB counts from one.
+        let read = parse("100 20 3 1\n200 25 9 2\n300 9 4 2\n", &plain).unwrap();
+        let found: Vec<bool> = read.events.iter().map(|e| e.polarity).collect();
+        assert_eq!(found, [false, true, true]);
+        assert!(read.remark.ends_with("polarities 1 and 2 taken as OFF and ON"), "{}", read.remark);
         assert!(parse("t,x,y,p\n1,2,3,5\n", &plain).unwrap_err().contains("p 1 and 0"));
         for empty in ["", "t,x,y,p\n", "# a comment\n"] {
             let error = parse(empty, &plain).unwrap_err();

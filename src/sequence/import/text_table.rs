@@ -92,6 +92,8 @@ pub(super) struct Table {
     pub(super) size: Option<(usize, usize)>,
     /// The first rows.
     pub(super) sample: Vec<Vec<String>>,
+    /// Number of columns that most of them have.
+    pub(super) columns: usize,
     separator: Option<char>,
     lines: Lines,
     sent: usize,
@@ -101,12 +103,18 @@ pub(super) struct Table {
 struct Lines {
     file: BufReader<File>,
     line: Vec<u8>,
+    /// The byte that ends a line: a carriage return in files of old Macintosh programs.
+    end: u8,
 }
 
 impl Lines {
     fn open(path: &Path) -> Result<Self, ImportError> {
         let file = input::open(path).map_err(|e| ImportError::io(path, e))?;
-        Ok(Self { file: BufReader::with_capacity(1 << 18, file), line: Vec::new() })
+        let mut file = BufReader::with_capacity(1 << 18, file);
+        let start = file.fill_buf().map_err(|e| ImportError::io(path, e))?;
+        let returns = start.contains(&b'\r') && !start.contains(&b'\n');
+        let end = if returns { b'\r' } else { b'\n' };
+        Ok(Self { file, line: Vec::new(), end })
     }
 
     /// The next line without blanks at its ends; `None` at the end. Bytes that are not UTF-8 are
@@ -114,11 +122,11 @@ impl Lines {
     fn next(&mut self, path: &Path) -> Result<Option<String>, ImportError> {
         self.line.clear();
         let mut part = self.file.by_ref().take(MAX_LINE_BYTES);
-        let length = part.read_until(b'\n', &mut self.line);
+        let length = part.read_until(self.end, &mut self.line);
         if length.map_err(|e| ImportError::io(path, e))? == 0 {
             return Ok(None);
         }
-        if self.line.len() as u64 == MAX_LINE_BYTES && !self.line.ends_with(b"\n") {
+        if self.line.len() as u64 == MAX_LINE_BYTES && !self.line.ends_with(&[self.end]) {
             let what =
                 format!("a line of more than {MAX_LINE_BYTES} bytes: not a table of numbers");
             return Err(ImportError::content(path, what));
@@ -151,11 +159,10 @@ impl Table {
                 None => raw.push(text.to_owned()),
             }
         }
-        // A line in the middle is neither a header nor cut off.
-        let middle = raw.get(raw.len() / 2);
-        let separator = middle.and_then(|line| separator(line));
+        // As most lines have it: single lines are headers, cut off or no rows.
+        let separator = median(raw.iter().map(|line| separator(line)).collect()).flatten();
         let mut rows: Vec<Vec<String>> = raw.iter().map(|l| split(l, separator)).collect();
-        let columns = rows.get(rows.len() / 2).map_or(0, Vec::len);
+        let columns = median(rows.iter().map(Vec::len).collect()).unwrap_or(0);
         let mut size = None;
         if let [first, _, ..] = rows.as_slice()
             && let [w, h] = first.as_slice()
@@ -180,7 +187,7 @@ impl Table {
             let row = split(&comment, separator);
             header = (row.len() == columns).then(|| names(&row));
         }
-        Ok(Self { names: header, size, sample: rows, separator, lines, sent: 0 })
+        Ok(Self { names: header, size, sample: rows, columns, separator, lines, sent: 0 })
     }
 
     /// The next row; `None` at the end.
@@ -196,6 +203,11 @@ impl Table {
         }
         Ok(None)
     }
+}
+
+fn median<T: Ord + Copy>(mut values: Vec<T>) -> Option<T> {
+    values.sort_unstable();
+    values.get(values.len() / 2).copied()
 }
 
 /// What separates the cells of a line; `None` for blanks. Beside semicolons, and beside tabs where they
@@ -216,7 +228,9 @@ fn separator(line: &str) -> Option<char> {
     }
 }
 
+/// The cells of a line, which may end with a separator.
 fn split(line: &str, separator: Option<char>) -> Vec<String> {
+    let line = separator.and_then(|c| line.strip_suffix(c)).unwrap_or(line);
     match separator {
         Some(c @ (';' | '\t')) => line.split(c).map(|s| with_point(s.trim())).collect(),
         Some(c) => line.split(c).map(|s| s.trim().to_owned()).collect(),

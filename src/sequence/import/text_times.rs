@@ -19,6 +19,23 @@ pub(super) struct FrameTime {
     pub(super) exposure_us: Option<i64>,
 }
 
+/// The times in a file.
+#[derive(Debug)]
+pub(super) struct FrameTimes {
+    /// Line by line; a line that is not a time keeps its place.
+    pub(super) lines: Vec<Result<FrameTime, BadLine>>,
+    /// How the columns and their unit were recognised.
+    pub(super) remark: String,
+}
+
+/// A line that is not a time.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct BadLine {
+    /// The picture's file name as in [`FrameTime`], if the line has it.
+    pub(super) name: Option<String>,
+    pub(super) why: String,
+}
+
 /// What the columns of a file hold.
 #[derive(Clone, Copy, Debug, Default)]
 struct Columns {
@@ -28,6 +45,9 @@ struct Columns {
     exposure: Option<usize>,
 }
 
+/// Number of characters of a line that are shown.
+const SHOWN: usize = 80;
+
 const NAME: &[&str] = &["name", "file", "filename", "image", "picture", "path"];
 const START: &[&str] = &["exposure_start", "start", "exp_start", "t_start", "start_timestamp"];
 const END: &[&str] = &["exposure_end", "end", "exp_end", "t_end", "end_timestamp"];
@@ -35,11 +55,11 @@ const STAMP: &[&str] = &["t", "ts", "time", "timestamp", "timestamps", "stamp"];
 const EXPOSURE: &[&str] =
     &["exposure", "exposure_time", "exp", "exposure_duration", "integration_time", "integration"];
 
-/// Reads a file; also returns how its columns and their unit were recognised.
-pub(super) fn read(
-    path: &Path,
-    options: &ImportOptions,
-) -> Result<(Vec<FrameTime>, String), ImportError> {
+/// Reads a file.
+///
+/// # Errors
+/// It cannot be read, its columns are not clear, or no line is a time.
+pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<FrameTimes, ImportError> {
     let mut table = Table::open(path)?;
     let names = table.names.clone();
     let columns = columns(path, &table)?;
@@ -58,30 +78,46 @@ pub(super) fn read(
             unit_of_exposures(table.sample.iter().filter_map(|r| cell(r, at)), unit)
         }),
     };
-    let mut times = Vec::new();
+    let mut lines = Vec::new();
     while let Some(row) = table.row(path)? {
-        if times.len() == MAX_SEQUENCE_FRAMES {
+        let number = lines.len();
+        if number == MAX_SEQUENCE_FRAMES {
             let what =
                 format!("times of more than {MAX_SEQUENCE_FRAMES} frames: split the sequence");
             return Err(ImportError::content(path, what));
         }
-        let bad = || {
-            let what = format!("line of frame {}: {:?} is not a time", times.len(), row.join(" "));
-            ImportError::content(path, what)
-        };
-        let stamp = cell(&row, stamp).ok_or_else(bad)?;
-        let end = columns.end.map(|at| cell(&row, at).ok_or_else(bad)).transpose()?;
-        let exposure = columns.exposure.map(|at| cell(&row, at).ok_or_else(bad)).transpose()?;
         let name = columns.name.and_then(|at| row.get(at)).map(|name| {
             let name = name.trim_matches(['"', '\'']);
             name.rsplit(['/', '\\']).next().unwrap_or(name).to_owned()
         });
-        times.push(FrameTime {
-            name,
-            stamp_us: stamp.us(unit),
-            end_us: end.map(|n| n.us(unit)),
-            exposure_us: exposure.map(|n| n.us(exposure_unit)),
+        // A column that the file does not have is not missing in the line.
+        let optional = |at: Option<usize>| match at {
+            Some(at) => cell(&row, at).map(Some),
+            None => Some(None),
+        };
+        let (end, exposure) = (optional(columns.end), optional(columns.exposure));
+        lines.push(match (cell(&row, stamp), end, exposure) {
+            (Some(stamp), Some(end), Some(exposure)) => Ok(FrameTime {
+                name,
+                stamp_us: stamp.us(unit),
+                end_us: end.map(|n| n.us(unit)),
+                exposure_us: exposure.map(|n| n.us(exposure_unit)),
+            }),
+            _ => {
+                let text: String = row.join(" ").chars().take(SHOWN).collect();
+                Err(BadLine {
+                    name,
+                    why: format!("line of frame {number}: {text:?} is not a time"),
+                })
+            }
         });
+    }
+    if lines.iter().all(Result::is_err) {
+        let what = match lines.into_iter().next() {
+            Some(Err(line)) => format!("no line is a time; {}", line.why),
+            _ => "it has no times".to_owned(),
+        };
+        return Err(ImportError::content(path, what));
     }
     let what = match (columns.end, columns.exposure) {
         (Some(_), _) => "start and end of exposures".to_owned(),
@@ -90,7 +126,7 @@ pub(super) fn read(
     };
     let symbol = unit.symbol();
     let remark = format!("{}: {what}, times in {symbol} ({origin})", path.display());
-    Ok((times, remark))
+    Ok(FrameTimes { lines, remark })
 }
 
 /// Exposure times of cameras, in microseconds.
@@ -133,18 +169,19 @@ fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
             "its columns cannot be recognised: give it a header, such as name,timestamp_us,exposure_us",
         )
     };
-    let first = table.sample.first().ok_or_else(unclear)?;
+    // Single lines may be damaged.
     let is_number = |at: usize| {
-        table.sample.iter().all(|r| r.get(at).is_some_and(|c| Number::parse(c).is_some()))
+        let cells = table.sample.iter().filter_map(|row| row.get(at));
+        2 * cells.filter(|cell| Number::parse(cell).is_some()).count() >= table.sample.len()
     };
-    let mut numbers: Vec<usize> = (0..first.len()).filter(|at| is_number(*at)).collect();
+    let mut numbers: Vec<usize> = (0..table.columns).filter(|at| is_number(*at)).collect();
     // The first of several columns may number the frames.
     if let [column, _, ..] = *numbers.as_slice()
         && is_running_number(table, column)
     {
         numbers.remove(0);
     }
-    let name = (0..first.len()).find(|at| !is_number(*at));
+    let name = (0..table.columns).find(|at| !is_number(*at));
     let stamp = Some(*numbers.first().ok_or_else(unclear)?);
     // Two numbers are start and end where the file's name says that it has exposures.
     let file = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
@@ -152,14 +189,17 @@ fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
     Ok(Columns { name, stamp, end, exposure: None })
 }
 
-/// Whether a column counts the rows, from 0 or 1.
+/// Whether a column counts the rows, from 0 or 1. Damaged lines may be counted or not.
 fn is_running_number(table: &Table, at: usize) -> bool {
     let value = |row: &Vec<String>| Number::parse(row.get(at)?);
-    let from = |first: i64| {
-        let mut wanted = first..;
-        table.sample.iter().all(|row| value(row) == wanted.next().map(Number::Int))
+    let numbers = table.sample.iter().enumerate().filter_map(|(row, r)| Some((row, value(r)?)));
+    let numbers: Vec<(usize, Number)> = numbers.collect();
+    let from = |first: usize| {
+        let is = |number: Number, count: usize| number == Number::Int((first + count) as i64);
+        numbers.iter().all(|(row, number)| is(*number, *row))
+            || numbers.iter().enumerate().all(|(order, (_, number))| is(*number, order))
     };
-    table.sample.len() > 1 && (from(0) || from(1))
+    numbers.len() > 1 && (from(0) || from(1))
 }
 
 /// Whether a column has this name, with or without a unit.
@@ -174,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    fn parse(file: &str, text: &str) -> Result<(Vec<FrameTime>, String), String> {
+    fn parse(file: &str, text: &str) -> Result<FrameTimes, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(file);
         std::fs::write(&path, text).unwrap();
@@ -244,11 +284,36 @@ mod tests {
             ),
         ];
         for (file, text, first) in cases {
-            let (times, remark) = parse(file, text).unwrap();
-            assert_eq!(times.len(), 2, "{text}: {remark}");
-            assert_eq!(times[0], first, "{text}: {remark}");
+            let FrameTimes { lines, remark } = parse(file, text).unwrap();
+            assert_eq!(lines.len(), 2, "{text}: {remark}");
+            assert_eq!(lines[0], Ok(first), "{text}: {remark}");
         }
         assert!(parse("frames.csv", "a.png,b\nc.png,d\n").unwrap_err().contains("header"));
-        assert!(parse("t.txt", "t\n1000\nnone\n").unwrap_err().contains("frame 1"));
+    }
+
+    #[test]
+    fn a_line_that_is_not_a_time_keeps_its_place() {
+        let cases = [
+            "1000\nnone\n3000\n",
+            "t\n1000\nnone\n3000\n",
+            "0 1000\n1 none\n2 3000\n",
+            "0 1000\nnone\n2 3000\n",
+            "1000\rnone\r3000\r",
+            "name,timestamp_us,exposure_us\na.png,1000,400\nb.png,2000\nc.png,3000,400\n",
+            "name,timestamp_us,exposure_us\na.png,1000,400\nnone\nc.png,3000,400\nd.png,4000,400\n",
+        ];
+        for text in cases {
+            let FrameTimes { lines, remark } = parse("times.txt", text).unwrap();
+            let stamps: Vec<_> =
+                lines.iter().map(|l| l.as_ref().ok().map(|t| t.stamp_us)).collect();
+            assert_eq!(stamps[..3], [Some(1000), None, Some(3000)], "{text:?}: {remark}");
+            let line = lines[1].as_ref().unwrap_err();
+            assert!(line.why.contains("line of frame 1") && line.why.contains("is not a time"));
+            let named = line.name.as_deref().filter(|name| *name != "none");
+            assert_eq!(named, text.contains("b.png").then_some("b.png"), "{text:?}");
+        }
+        let error = parse("t.txt", "t\nnone\nnever\n").unwrap_err();
+        assert!(error.contains("no line is a time") && error.contains("\"none\""), "{error}");
+        assert!(parse("t.txt", "t,x\n").is_err());
     }
 }

@@ -9,7 +9,7 @@ use super::folder::times_file;
 use super::npz_events::{NpzEvents, Polarities, npz_files};
 use super::options::ImportOptions;
 use super::picture_sequence::{Parts, PictureSequence};
-use super::text_times;
+use super::text_times::{self, FrameTimes};
 use crate::event::Event;
 use crate::formats::limits::MAX_SEQUENCE_EVENTS;
 use crate::formats::pictures::{first_size, pictures};
@@ -40,7 +40,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
     let missing = || ImportError::content(path, "the folder has no images/ and events/");
     let (images, events) = folders(path).ok_or_else(missing)?;
     let pictures = pictures(&images)?;
-    let (times, remark) = text_times::read(&times_file(path, &images)?, options)?;
+    let FrameTimes { lines, remark } = text_times::read(&times_file(path, &images)?, options)?;
     let size = first_size(&pictures)?.unwrap_or(Size::new(1, 1));
     let (events, unreadable, notes) =
         read_events(&events, options.sensor.unwrap_or(size), options)?;
@@ -52,7 +52,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
         format: "HS-ERGB or BS-ERGB".into(),
         pictures,
         sharp: None,
-        times,
+        times: lines,
         events,
         unreadable,
         sensor: None,

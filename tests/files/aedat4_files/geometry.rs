@@ -105,3 +105,17 @@ fn a_header_without_a_size_takes_that_of_the_frames() {
     writer.write(&path, false);
     assert_eq!(play(&path, "").exposures.len(), 2);
 }
+
+#[test]
+fn a_region_that_begins_before_the_first_pixel_is_named() {
+    let (_folder, path) = file();
+    let mut writer = Writer::new(Packing::Lz4, &one_camera());
+    for i in 0..2 {
+        let start = T0 + i * PERIOD_US;
+        writer.events(0, &events(start, false));
+        writer.frame(1, &Frame { position: (-4, -2), ..frame(start, i as u8) });
+    }
+    writer.write(&path, true);
+    let why = refusal(&path, "");
+    assert!(why.contains("at (-4, -2) lies outside the sensor's 48x32"), "{why}");
+}

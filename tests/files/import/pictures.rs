@@ -1,4 +1,4 @@
-//! Pictures that are damaged, and pictures of cameras of 12 bits.
+//! Pictures or times that are damaged, and pictures of cameras of 12 bits.
 
 use super::*;
 
@@ -45,4 +45,65 @@ fn a_damaged_first_picture_ends_nothing_and_one_bright_picture_decides_for_all()
             assert!(truth.images.iter().all(|image| image.plane(0)[1] == 16), "{name}");
         }
     }
+}
+
+#[test]
+fn one_damaged_line_of_the_times_leaves_out_one_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    let csv = event_lines(&events(&wanted), |e| {
+        format!("{},{},{},{}\n", e.t_us, e.x, e.y, i32::from(e.polarity))
+    });
+    let name = |k: usize| format!("{k:06}.png");
+    let named = |k: usize, [start, end]: [i64; 2]| match k {
+        1 => format!("{},none,\n", name(k)),
+        _ => format!("{},{start},{}\n", name(k), end - start),
+    };
+    let unnamed = |k: usize, [start, end]: [i64; 2]| match k {
+        1 => "none\n".to_owned(),
+        _ => format!("{start},{end}\n"),
+    };
+    export(&here.join("named"), &wanted, "name,timestamp_us,exposure_us\n", named);
+    export(&here.join("unnamed"), &wanted, "exposure_start_us,exposure_end_us\n", unnamed);
+    for from in ["named", "unnamed"] {
+        std::fs::write(here.join(from).join("events.csv"), format!("t,x,y,p\n{csv}")).unwrap();
+        let set = format!("set-{from}");
+        let printed = run(&["import", from, "--out", &set], here).unwrap();
+        let skipped = "000001.png: line of frame 1:";
+        assert!(printed.contains(skipped) && printed.contains("2 parts skipped"), "{printed}");
+        assert!(printed.contains("000003.png: it has no partner"), "{printed}");
+        let made = imported(&here.join(&set));
+        let [first, second] = [wanted[0].exposures_us[0], wanted[1].exposures_us[0]];
+        assert_eq!((made.len(), made[0].exposures_us), (1, [first, second]), "{from}");
+        assert!(made[0].frames == [wanted[0].frames[0].clone(), wanted[1].frames[0].clone()]);
+    }
+}
+
+#[test]
+fn exposures_without_a_gap_do_not_reach_over_a_frame_without_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    // Seven frames, of which the last but two has no time.
+    let mut times = String::new();
+    for (k, (blurry, ..)) in frames(&wanted).iter().cycle().take(7).enumerate() {
+        save(blurry, &here.join(format!("raw/images/{k:06}.png")));
+        times += &match k {
+            4 => "none\n".to_owned(),
+            _ => format!("{}\n", START_US + PERIOD_US * k as i64),
+        };
+    }
+    std::fs::write(here.join("raw/timestamps.txt"), times).unwrap();
+    let csv = event_lines(&events(&wanted), |e| {
+        format!("{},{},{},{}\n", e.t_us, e.x, e.y, i32::from(e.polarity))
+    });
+    std::fs::write(here.join("raw/events.csv"), format!("t,x,y,p\n{csv}")).unwrap();
+    let printed = run(&["import", "raw", "--out", "set", "--contiguous"], here).unwrap();
+    // Of 0 to 3 and of 5 and 6, those with two neighbours.
+    assert!(printed.contains("000003.png: its exposure is not known"), "{printed}");
+    let half = PERIOD_US / 2;
+    let around = |k: i64| [-half, half].map(|us| START_US + PERIOD_US * k + us);
+    let made = imported(&here.join("set"));
+    assert_eq!((made.len(), made[0].exposures_us), (1, [around(1), around(2)]));
 }

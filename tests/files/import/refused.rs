@@ -118,3 +118,44 @@ fn files_that_are_not_imported_name_the_way() {
     let error = run(&["record", "--source", &replay, "--out", "set"], here).unwrap_err();
     assert!(error.contains("gem-live record --source replay:FILE"), "{error}");
 }
+
+#[test]
+fn folders_that_lack_something_and_places_that_are_taken_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    let named = |k: usize, [start, end]: [i64; 2]| format!("{k:06}.png,{start},{}\n", end - start);
+    export(&here.join("raw"), &wanted, "name,timestamp_us,exposure_us\n", named);
+    let error = run(&["import", "raw", "--out", "set"], here).unwrap_err();
+    assert!(error.contains("the pictures have no events: add events.csv"), "{error}");
+    std::fs::create_dir_all(here.join("tiffs/images")).unwrap();
+    std::fs::write(here.join("tiffs/images/a.TIFF"), b"II*\0").unwrap();
+    let error = run(&["import", "tiffs", "--out", "set"], here).unwrap_err();
+    assert!(error.contains("such as a.TIFF are not read: convert them to png"), "{error}");
+    wanted[0].write(&here.join("tiffs/pair.npz")).unwrap();
+    let error = run(&["import", "tiffs", "--out", "set"], here).unwrap_err();
+    assert!(error.contains("MS-RBD pairs need no import"), "{error}");
+
+    let csv = event_lines(&events(&wanted), |e| {
+        format!("{},{},{},{}\n", e.t_us, e.x, e.y, i32::from(e.polarity))
+    });
+    std::fs::write(here.join("raw/events.csv"), format!("t,x,y,p\n{csv}")).unwrap();
+    for (source, out) in [("raw", "raw"), ("raw", "./raw/"), (".", "raw")] {
+        let error = run(&["import", source, "--out", out], here).unwrap_err();
+        assert!(error.contains("it is what is imported: name another folder"), "{error}");
+    }
+    assert!(!here.join("raw/manifest.json").exists());
+    std::fs::write(here.join("taken"), b"").unwrap();
+    wanted[0].write(&here.join("pair.npz")).unwrap();
+    for command in [
+        "import raw",
+        "deblur pair.npz --method edi",
+        "export raw",
+        "record --source replay:pair.npz",
+    ] {
+        let words: Vec<&str> = command.split(' ').chain(["--out", "taken"]).collect();
+        let error = run(&words, here).unwrap_err();
+        assert!(error.contains("it is a file: name a folder"), "{command}: {error}");
+    }
+    run(&["import", "raw", "--out", "set"], here).unwrap();
+}

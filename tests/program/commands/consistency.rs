@@ -95,6 +95,13 @@ fn a_wrong_scale_factor_is_named() {
     wrong.write(&here.join("data/test/wrong.npz")).unwrap();
     let text = succeeds(here, &format!("deblur data/test/wrong.npz --out out {EDI}"));
     assert!(text.contains("no event lies beyond (15, 15) of the 32x32 sensor"), "{text}");
+    // Between two whole numbers, which no other check finds.
+    let between = Pair { scale_factor: 1.5, ..pair() };
+    between.write(&here.join("between.npz")).unwrap();
+    let command = format!("deblur between.npz --out between {EDI}");
+    let text = succeeds(here, &command);
+    assert!(text.contains("the scale_factor is 1.5") && text.contains("scale_factor 2?"), "{text}");
+    assert!(fails(here, &format!("{command} --strict")).contains("scale_factor 2?"));
     let config = "root_path: data\nscale_factor: 2\nhas_gt: false\npredict_ts: 0.5\n\
                   save_path: r\nload_dir: null\n";
     std::fs::write(here.join("test.yaml"), config).unwrap();

@@ -142,6 +142,9 @@ impl RosRecording {
         let missing = || ImportError::content(path, format!("{event_topic}: no events"));
         let sensor = options.sensor.or(events.sensor).ok_or_else(missing)?;
         check_sensor(sensor).map_err(|e| ImportError::content(path, e.to_string()))?;
+        if let Some(places) = events.places {
+            places.check(path, "exchange them where the messages are written")?;
+        }
         let shift = events.shift_us.unwrap_or(0);
         if shift != 0 {
             remarks.push(format!(

@@ -6,6 +6,7 @@ use super::packet::{Decoder, is_sensor_time};
 use crate::event::Event;
 use crate::image::Size;
 use crate::sequence::import::options::ImportOptions;
+use crate::sequence::import::places::Places;
 use std::collections::BTreeMap;
 
 /// A message with a frame.
@@ -38,6 +39,8 @@ pub(super) struct EventTopic {
     /// The smallest difference between the time of a message and that of its first event, if events
     /// have the camera's own time.
     pub(super) shift_us: Option<i64>,
+    /// Where the events lie on the sensor.
+    pub(super) places: Option<Places>,
 }
 
 /// What a scan of the file found.
@@ -69,17 +72,24 @@ impl Scan {
             self.frames.entry(topic.name.clone()).or_default().push(frame);
         } else if kind.has_events() && wanted(&options.event_topic) {
             let found = self.events.entry(topic.name.clone()).or_default();
-            found.message(kind, topic.cdr, place, bytes)?;
+            found.message((kind, topic.cdr, place), bytes, options.sensor)?;
         }
         Ok(())
     }
 }
 
 impl EventTopic {
-    fn message(&mut self, kind: Kind, cdr: bool, place: Place, bytes: &[u8]) -> Result<(), String> {
+    fn message(
+        &mut self,
+        (kind, cdr, place): (Kind, bool, Place),
+        bytes: &[u8],
+        stated: Option<Size>,
+    ) -> Result<(), String> {
         let (state, mut events) = (self.state, Vec::new());
         let (sensor, stamp) = decode(kind, cdr, bytes, &mut self.state, &mut events)?;
-        self.sensor.get_or_insert(sensor);
+        let sensor = *self.sensor.get_or_insert(sensor);
+        let places = self.places.get_or_insert_with(|| Places::on(stated, Some(sensor), sensor));
+        places.add(&events);
         let times = events.iter().map(|e| e.t_us);
         let Some((first, last)) = times.clone().min().zip(times.max()) else { return Ok(()) };
         if let Some(stamp_us) = stamp {

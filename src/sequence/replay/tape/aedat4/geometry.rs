@@ -24,7 +24,10 @@ pub(super) enum Unusable {
     NoExposure,
     #[error("an exposure of {:.1} s is longer than the 10 s that are supported", *.0 as f64 / 1e6)]
     Long(i64),
-    #[error("a time of {0} us is not plausible in a recording")]
+    #[error(
+        "a time of {0} us is not plausible in a recording: the file is damaged, or its times are not \
+         in microseconds: copy it, or export it from DV, again"
+    )]
     Time(i64),
     #[error(
         "their pixels have the type {0} of OpenCV; 8 or 16 bits and floating point \
@@ -39,12 +42,12 @@ pub(super) enum Unusable {
     )]
     Ratio { frames: Size, events: Size },
     #[error("a region of {size} pixels at {position:?} lies outside the sensor's {grid}")]
-    Outside { size: Size, position: (usize, usize), grid: Size },
+    Outside { size: Size, position: (i16, i16), grid: Size },
     #[error(
         "a region of {size} pixels at {position:?} does not begin and end between event pixels, \
          which are {factor} frame pixels wide"
     )]
-    Between { size: Size, position: (usize, usize), factor: usize },
+    Between { size: Size, position: (i16, i16), factor: usize },
 }
 
 /// A rectangle of the event sensor, in its pixels.
@@ -138,13 +141,15 @@ impl Grids {
     }
 
     /// The part of the event sensor that a frame of this size and position shows.
-    fn region(&self, size: Size, position: (usize, usize)) -> Result<Region, Unusable> {
+    fn region(&self, size: Size, position: (i16, i16)) -> Result<Region, Unusable> {
         if size.width.saturating_mul(size.height) > MAX_FRAME_AREA || size.area() == 0 {
             return Err(Unusable::Large(size));
         }
         let grid = self.frames.unwrap_or(self.events);
         let factor = ratio(grid, self.events);
-        let (x, y) = position;
+        let (Ok(x), Ok(y)) = (usize::try_from(position.0), usize::try_from(position.1)) else {
+            return Err(Unusable::Outside { size, position, grid });
+        };
         let fits = |at: usize, side: usize, all: usize| at.saturating_add(side) <= all;
         let fits = fits(x, size.width, grid.width) && fits(y, size.height, grid.height);
         let (Some(factor), true) = (factor, fits) else {
@@ -169,7 +174,7 @@ mod tests {
 
     const SENSOR: Size = Size::new(48, 32);
 
-    fn region(frames: Option<Size>, size: Size, at: (usize, usize)) -> Result<Region, Unusable> {
+    fn region(frames: Option<Size>, size: Size, at: (i16, i16)) -> Result<Region, Unusable> {
         let source = FrameSource::Sensor;
         Grids { events: SENSOR, frames, source, exposure_us: None }.region(size, at)
     }
@@ -187,6 +192,7 @@ mod tests {
         assert_eq!(region(double, part, (16, 8)), Ok(half));
         assert!(matches!(region(double, part, (15, 8)), Err(Unusable::Between { factor: 2, .. })));
         assert!(matches!(region(Some(SENSOR), part, (25, 8)), Err(Unusable::Outside { .. })));
+        assert!(matches!(region(Some(SENSOR), part, (-4, 8)), Err(Unusable::Outside { .. })));
         assert!(matches!(region(None, Size::new(56, 40), (0, 0)), Err(Unusable::Ratio { .. })));
         // A region at the first pixel of finer frames.
         let corner = Region { x: 0, y: 0, size: Size::new(24, 16) };

@@ -94,7 +94,8 @@ pub(super) fn size(
     let extent = events.size();
     // The pixels of the image sensor, as far as frames show them.
     let shown = frames.iter().map(|h| {
-        let (x, y) = h.position;
+        let side = |at: i16| usize::try_from(at).unwrap_or(0);
+        let (x, y) = (side(h.position.0), side(h.position.1));
         Size::new(x.saturating_add(h.size.width), y.saturating_add(h.size.height))
     });
     let larger = |a: Size, b: Size| Size::new(a.width.max(b.width), a.height.max(b.height));
