@@ -1,0 +1,97 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use super::*;
+
+fn parse(file: &str, text: &str) -> Result<FrameTimes, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(file);
+    std::fs::write(&path, text).unwrap();
+    read(&path, &ImportOptions::default()).map_err(|e| e.to_string())
+}
+
+#[test]
+fn timestamps_exposures_and_names_are_read() {
+    let time = |name: Option<&str>, stamp_us, end_us, exposure_us| FrameTime {
+        name: name.map(str::to_owned),
+        stamp_us,
+        end_us,
+        exposure_us,
+    };
+    let cases = [
+        ("timestamp.txt", "1000\n2000\n", time(None, 1000, None, None)),
+        ("timestamps.txt", "1000 7\n2000 8\n", time(None, 1000, None, None)),
+        ("exposures.txt", "1000 1500\n2000 2500\n", time(None, 1000, Some(1500), None)),
+        (
+            "images.txt",
+            "0.001 images/f_0.png\n0.002 images/f_1.png\n",
+            time(Some("f_0.png"), 1000, None, None),
+        ),
+        (
+            "frames.csv",
+            "name,timestamp_us,exposure_us\na.png,1000,400\nb.png,2000,400\n",
+            time(Some("a.png"), 1000, None, Some(400)),
+        ),
+        ("frames.csv", "t [s],exposure\n0.001,400\n0.002,400\n", time(None, 1000, None, Some(400))),
+        ("times.txt", "0 1000\n1 2000\n", time(None, 1000, None, None)),
+        ("exposures.txt", "1,1000,1500\n2,2000,2500\n", time(None, 1000, Some(1500), None)),
+        (
+            "frames.csv",
+            "t_us,exposure\n1000,0.0004\n2000,0.0004\n",
+            time(None, 1000, None, Some(400)),
+        ),
+        ("frames.csv", "t_us,exposure\n1000,400.5\n2000,400\n", time(None, 1000, None, Some(401))),
+        ("frames.csv", "t_ms,exposure\n1.0,0.4\n2.0,0.4\n", time(None, 1000, None, Some(400))),
+        ("frames.csv", "t_ms,exposure\n1.0,4.0\n2.0,4.0\n", time(None, 1000, None, Some(4000))),
+        (
+            "frames.csv",
+            "t [s],exposure\n0.001,9985.6\n0.002,10000.0\n",
+            time(None, 1000, None, Some(9986)),
+        ),
+        (
+            "frames.csv",
+            "'name','t_us','exposure'\n'a.png',1000,400\n'b.png',2000,400\n",
+            time(Some("a.png"), 1000, None, Some(400)),
+        ),
+        (
+            "frames.csv",
+            "exposure_start_ms,exposure_end_ms\n1,1.5\n2,2.5\n",
+            time(None, 1000, Some(1500), None),
+        ),
+        (
+            "frames.csv",
+            "t_us,integration_time_us\n1000,400\n2000,400\n",
+            time(None, 1000, None, Some(400)),
+        ),
+    ];
+    for (file, text, first) in cases {
+        let FrameTimes { lines, remark } = parse(file, text).unwrap();
+        assert_eq!(lines.len(), 2, "{text}: {remark}");
+        assert_eq!(lines[0], Ok(first), "{text}: {remark}");
+    }
+    assert!(parse("frames.csv", "a.png,b\nc.png,d\n").unwrap_err().contains("header"));
+}
+
+#[test]
+fn a_line_that_is_not_a_time_keeps_its_place() {
+    let cases = [
+        "1000\nnone\n3000\n",
+        "t\n1000\nnone\n3000\n",
+        "0 1000\n1 none\n2 3000\n",
+        "0 1000\nnone\n2 3000\n",
+        "1000\rnone\r3000\r",
+        "name,timestamp_us,exposure_us\na.png,1000,400\nb.png,2000\nc.png,3000,400\n",
+        "name,timestamp_us,exposure_us\na.png,1000,400\nnone\nc.png,3000,400\nd.png,4000,400\n",
+    ];
+    for text in cases {
+        let FrameTimes { lines, remark } = parse("times.txt", text).unwrap();
+        let stamps: Vec<_> = lines.iter().map(|l| l.as_ref().ok().map(|t| t.stamp_us)).collect();
+        assert_eq!(stamps[..3], [Some(1000), None, Some(3000)], "{text:?}: {remark}");
+        let line = lines[1].as_ref().unwrap_err();
+        assert!(line.why.contains("line of frame 1") && line.why.contains("is not a time"));
+        let named = line.name.as_deref().filter(|name| *name != "none");
+        assert_eq!(named, text.contains("b.png").then_some("b.png"), "{text:?}");
+    }
+    let error = parse("t.txt", "t\nnone\nnever\n").unwrap_err();
+    assert!(error.contains("no line is a time") && error.contains("\"none\""), "{error}");
+    assert!(parse("t.txt", "t,x\n").is_err());
+}
