@@ -7,6 +7,9 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+/// In the names of the layers that compute offsets and masks of the deformable convolutions.
+const OFFSETS: &str = "conv_offset_mask";
+
 /// The position of a layer's weights and bias in the parameter vector and in a [`Gradient`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
@@ -117,7 +120,7 @@ impl Layout {
     /// The layers whose weights Muon steps, in ascending order of their ranges: all but the last layer
     /// and the offsets.
     pub fn matrices(&self) -> Vec<Slot> {
-        let hidden = |name: &str| name != "dec.conv" && !name.contains("conv_offset_mask");
+        let hidden = |name: &str| name != "dec.conv" && !name.contains(OFFSETS);
         let slots = self.slots.iter().filter(|(name, _)| hidden(name));
         let mut slots: Vec<Slot> = slots.map(|(_, slot)| slot.clone()).collect();
         slots.sort_by_key(|slot| slot.weight);
@@ -142,6 +145,16 @@ impl Layout {
             at += shape.iter().product::<usize>();
             (name.as_str(), start..at)
         })
+    }
+
+    /// Sets the parameters of all layers that compute offsets and masks to zero, as they are before
+    /// a training.
+    pub fn zero_offsets(&self, parameters: &mut [f32]) {
+        for (name, range) in self.tensors() {
+            if name.contains(OFFSETS) {
+                parameters.get_mut(range).unwrap_or_default().fill(0.0);
+            }
+        }
     }
 
     /// Flattens `weights` to a parameter vector.
@@ -169,7 +182,7 @@ impl Layout {
         let mut out = vec![0.0; self.parameters];
         for (number, (name, slot)) in self.slots.iter().enumerate() {
             let mut random = crate::random::KeyedRng::keyed(&[seed, 0x1417, number as u64]);
-            if name.contains("conv_offset_mask") {
+            if name.contains(OFFSETS) {
                 continue;
             }
             let fan_in = slot.depth() as f64;

@@ -117,6 +117,12 @@ pub fn run(
         state
     } else {
         let position = Position { plan: settings.plan(), ..Position::default() };
+        let mut first = first;
+        if settings.offsets.iter().all(|(_, offsets)| *offsets == Offsets::Zero) {
+            // Offsets that the initial weights have learned would be used when they restore, but not
+            // by this training.
+            Net::layout(settings.event_input).zero_offsets(&mut first);
+        }
         State { position, adam: Adam::new(first), teacher: None }
     };
     let mut metrics = Metrics::open(&files.metrics, state.adam.steps, true)?;

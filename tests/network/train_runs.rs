@@ -184,6 +184,31 @@ fn resumed(optimizer: Optimizer) -> Vec<f32> {
 }
 
 #[test]
+fn weights_of_a_training_without_offsets_restore_without_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let layout = Net::layout(EventInput::Counts);
+    let offsets: Vec<_> =
+        layout.tensors().filter(|(name, _)| name.contains("conv_offset_mask")).collect();
+    assert_eq!(offsets.len(), 10);
+    // The initial weights have learned offsets.
+    let mut first = layout.initial(9);
+    offsets.iter().for_each(|(_, range)| first[range.clone()].fill(0.01));
+    for (learned, expected) in [(Offsets::Zero, 0.0), (Offsets::Learned, 0.01)] {
+        let out = folder.path().join(format!("{learned:?}"));
+        let stages = vec![(0, Offsets::Zero), (4, learned)];
+        let settings = Settings { offsets: stages, ..settings(&out) };
+        let validation = Validation::new(vec![(2, sample(77))]);
+        let state =
+            supervised::run(&settings, first.clone(), &SameBatch, &validation, &mut steps(2));
+        let parameters = state.unwrap().adam.parameters;
+        for (name, range) in &offsets {
+            let found = &parameters[range.clone()];
+            assert!(found.iter().all(|v| *v == expected), "{name}");
+        }
+    }
+}
+
+#[test]
 fn nan_stops_the_training_and_leaves_a_valid_state() {
     struct Poison;
     impl DataLoader for Poison {
