@@ -63,7 +63,7 @@ pub(crate) struct Import {
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Option<Vec<String>>,
     /// Unit of the times of events in text and npz files: s, ms, us or ns.
-    #[arg(long, value_name = "UNIT", value_parser = unit)]
+    #[arg(long, visible_alias = "time-unit", value_name = "UNIT", value_parser = unit)]
     event_unit: Option<TimeUnit>,
     /// Unit of the times of frames in text files: s, ms, us or ns.
     #[arg(long, value_name = "UNIT", value_parser = unit)]

@@ -66,6 +66,10 @@ pub struct Sequence {
     pictures: Vec<PathBuf>,
     times_us: Vec<i64>,
     events: Vec<Event>,
+    /// What was guessed.
+    remarks: Vec<String>,
+    /// Number of entries that are not events.
+    unreadable: usize,
 }
 
 impl Sequence {
@@ -112,7 +116,13 @@ impl Sequence {
             return Err(invalid(what));
         }
         let size = first_size(&pictures)?.unwrap_or(Size::new(1, 1));
-        let (mut all, ..) = read_time_lens_events(&events, size, options)?;
+        if let Some(sensor) = options.sensor.filter(|sensor| *sensor != size) {
+            return Err(invalid(format!(
+                "--sensor {sensor}, but pictures of {size}: averaged frames have the resolution of the \
+                 events: scale the pictures to that of the sensor, or leave out --average"
+            )));
+        }
+        let (mut all, unreadable, remarks) = read_time_lens_events(&events, size, options)?;
         all.retain(|e| (-MAX_TIME_US..=MAX_TIME_US).contains(&e.t_us));
         for event in &mut all {
             event.t_us = event.t_us.saturating_add(options.event_offset_us);
@@ -121,7 +131,18 @@ impl Sequence {
             return Err(invalid("the sequence has no events".into()));
         }
         all.sort_by_key(|e: &Event| e.t_us);
-        Ok(Self { path: path.to_owned(), pictures, times_us, events: all })
+        let path = path.to_owned();
+        Ok(Self { path, pictures, times_us, events: all, remarks, unreadable })
+    }
+
+    /// What was guessed, one line each.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// Number of entries of the files that are not events.
+    pub fn unreadable(&self) -> usize {
+        self.unreadable
     }
 
     /// Number of pairs that the images of the sequence are enough for.

@@ -48,6 +48,13 @@ impl Run {
             };
             let average = recipe.average;
             self.print(&format!("{path}: HS-ERGB or BS-ERGB, {average} frames averaged"));
+            for remark in sequence.remarks() {
+                self.print(&format!("  {remark}"));
+            }
+            if sequence.unreadable() > 0 {
+                let n = sequence.unreadable();
+                self.set.skip(format!("{path}: events: {n} have no number, pixel or polarity"));
+            }
             return self.pairs(&path, &stem, sequence.pairs(&recipe), |number| {
                 sequence.pair(&recipe, number).map_err(|e| e.to_string())
             });
@@ -102,6 +109,7 @@ impl Run {
         self.bar.set_length(count as u64);
         self.bar.set_message(path.to_owned());
         let (mut made, mut earlier) = (0, 0);
+        let mut warned: Vec<&str> = Vec::new();
         for number in 0..count {
             if self.stops() {
                 break;
@@ -119,6 +127,18 @@ impl Run {
                     continue;
                 }
             };
+            for finding in pair.findings() {
+                if !warned.contains(&finding.kind()) {
+                    warned.push(finding.kind());
+                    self.bar.suspend(|| {
+                        eprintln!("gem-live: {path}: pair {number}: warning: {finding}");
+                        // A finding names options of the commands that read pairs.
+                        if finding.to_string().contains("--time-offset") {
+                            eprintln!("gem-live: import has no --time-offset: give it to the commands that read the pairs");
+                        }
+                    });
+                }
+            }
             if let Some(scale) = self.scale_factor.filter(|scale| *scale != pair.scale_factor) {
                 self.set.skip(format!(
                     "{path}: pair {number}: its pictures have {} pixels per event pixel, the \

@@ -84,6 +84,7 @@ impl EfNet {
         let ends = ends.concat();
         let mut polarities = Polarities::default();
         polarities.add(&file.slice(&signs, 0, count.min(EXAMINED_EVENTS))?);
+        remarks.extend(polarities.remark());
         let mut stamps = Vec::new();
         for name in &names {
             let get = |attribute| file.attribute(&format!("images/{name}"), attribute);
@@ -266,6 +267,10 @@ impl ForeignRecording for EfNet {
             ));
         }
         all
+    }
+
+    fn dropped_events(&self) -> usize {
+        self.outside + self.misplaced
     }
 
     fn event_range_us(&self) -> Option<[i64; 2]> {

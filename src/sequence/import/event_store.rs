@@ -63,6 +63,11 @@ impl EventStore {
         Some([self.events.first()?.t_us, self.events.last()?.t_us])
     }
 
+    /// Number of events that were left out.
+    pub(super) fn dropped(&self) -> usize {
+        self.outside.saturating_add(self.unreadable)
+    }
+
     /// What was left out, one line each.
     pub(super) fn skipped(&self, name: &str) -> Vec<String> {
         let counts = [

@@ -158,6 +158,7 @@ impl HighRev {
         }
         places.check(path, EXCHANGE)?;
         remarks.push(places.remark());
+        remarks.extend(polarities.remark());
         let (infos, mut files): (Vec<FrameInfo>, Vec<Option<Frame>>) =
             found.into_iter().map(|(info, files)| (info, Some(files))).unzip();
         let indexed = infos.into_iter().enumerate().map(|(at, info)| (info, at)).collect();
@@ -259,6 +260,10 @@ impl ForeignRecording for HighRev {
             all.push(format!("events: {n} are not within the sensor, or have no polarity"));
         }
         all
+    }
+
+    fn dropped_events(&self) -> usize {
+        self.dropped
     }
 
     fn event_range_us(&self) -> Option<[i64; 2]> {

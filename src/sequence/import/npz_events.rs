@@ -129,35 +129,44 @@ impl NpzEvents {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Polarities {
     zero: bool,
-    one: bool,
-    from_one: bool,
+    ones: usize,
+    twos: usize,
+    /// Number of other values.
+    others: usize,
 }
 
 impl Polarities {
     /// Takes note of values that occur.
     pub(crate) fn add<'a>(&mut self, values: impl IntoIterator<Item = &'a f64>) {
         for value in values {
-            self.zero |= *value == 0.0;
-            self.one |= *value == 1.0;
+            match *value {
+                0.0 => self.zero = true,
+                1.0 => self.ones += 1,
+                2.0 => self.twos += 1,
+                _ => self.others += 1,
+            }
         }
     }
 
-    /// Takes note of whether all of these values are 1 and 2, and several of them 2; returns that.
-    pub(crate) fn add_from_one(&mut self, values: &[f64]) -> bool {
-        let twos = values.iter().filter(|value| **value == 2.0).count();
-        self.from_one = twos > 1 && values.iter().all(|value| *value == 1.0 || *value == 2.0);
-        self.from_one
+    /// Whether they are counted from one: 1 and 2, but for a few damaged ones.
+    fn starts_at_one(self) -> bool {
+        self.twos > 1 && !self.zero && 100 * self.others <= self.ones + self.twos
+    }
+
+    /// How they are taken, if that is not plain.
+    pub(crate) fn remark(self) -> Option<String> {
+        self.starts_at_one().then(|| "polarities 1 and 2 taken as OFF and ON".to_owned())
     }
 
     /// Whether the event is ON; `None` if that is not known.
     pub(crate) fn read(self, value: f64) -> Option<bool> {
-        if self.from_one {
+        if self.starts_at_one() {
             return (value == 1.0 || value == 2.0).then_some(value == 2.0);
         }
         match value {
             1.0 => Some(true),
             0.0 | -1.0 => Some(false),
-            255.0 if self.zero != self.one => Some(self.zero),
+            255.0 if self.zero != (self.ones > 0) => Some(self.zero),
             _ => None,
         }
     }
@@ -221,5 +230,7 @@ mod tests {
         assert_eq!(read(&[255.0]), (vec![], 1));
         assert_eq!(read(&[0.0, 1.0, 255.0]), (vec![false, true], 1));
         assert_eq!(read(&[1.0, 2.0, f64::NAN, 0.5]), (vec![true], 3));
+        // MATLAB counts from one.
+        assert_eq!(read(&[1.0, 2.0, 2.0]), (vec![false, true, true], 0));
     }
 }

@@ -88,7 +88,8 @@ pub fn pair(
     let events = recording.events(start, end).map_err(text)?;
     if !events.iter().any(|e| e.t_us < end1 || e.t_us >= start2) {
         return Err(format!(
-            "{} and {}: no events from {start} to {end} us",
+            "{} and {}: no events during their exposures, from {start} to {end1} us and from {start2} to \
+             {end} us: are exposure times in another unit?",
             first.name, second.name
         ));
     }

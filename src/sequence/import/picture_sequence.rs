@@ -201,6 +201,10 @@ impl ForeignRecording for PictureSequence {
         all
     }
 
+    fn dropped_events(&self) -> usize {
+        self.store.dropped()
+    }
+
     fn event_range_us(&self) -> Option<[i64; 2]> {
         self.store.range_us()
     }

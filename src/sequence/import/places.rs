@@ -17,6 +17,8 @@ pub(super) struct Places {
     events: usize,
     /// Number of events beyond the sensor.
     beyond: usize,
+    /// Number of events beyond the sensor on its side.
+    beyond_exchanged: usize,
 }
 
 /// The origin of a sensor whose size nobody states.
@@ -30,7 +32,8 @@ impl Places {
             (None, Some(sensor)) => (sensor, "from the file"),
             (None, None) => (picture, AS_PICTURES),
         };
-        Self { sensor, origin, used: Size::new(0, 0), events: 0, beyond: 0 }
+        let used = Size::new(0, 0);
+        Self { sensor, origin, used, events: 0, beyond: 0, beyond_exchanged: 0 }
     }
 
     pub(super) fn sensor(&self) -> Size {
@@ -47,18 +50,21 @@ impl Places {
             let [x, y] = [event.x, event.y].map(usize::from);
             self.used = Size::new(self.used.width.max(x + 1), self.used.height.max(y + 1));
             self.events += 1;
-            self.beyond += usize::from(x >= self.sensor.width || y >= self.sensor.height);
+            let Size { width, height } = self.sensor;
+            self.beyond += usize::from(x >= width || y >= height);
+            self.beyond_exchanged += usize::from(x >= height || y >= width);
         }
     }
 
     /// Refuses events that lie on another grid: of which most lie beyond the sensor, or many while
-    /// all of them lie within the sensor on its side. `exchange` says how x and y are exchanged.
+    /// all but a few damaged ones lie within the sensor on its side. `exchange` says how x and y are
+    /// exchanged.
     ///
     /// # Errors
     /// A line with both sizes, the likely cause and the fix.
     pub(super) fn check(&self, path: &Path, exchange: &str) -> Result<(), ImportError> {
-        let Self { sensor, origin, used, events, beyond } = *self;
-        if used.width <= sensor.height && used.height <= sensor.width && 10 * beyond > events {
+        let Self { sensor, origin, used, events, beyond, beyond_exchanged } = *self;
+        if 10 * beyond > events && 100 * beyond_exchanged <= events {
             let what = format!(
                 "{beyond} of {events} events lie beyond a sensor of {sensor} pixels ({origin}): they \
                  reach {used}; x and y are exchanged: {exchange}, or give the sensor's size with \
@@ -113,6 +119,13 @@ mod tests {
         let why = refusal(sensor, Size::new(32, 48)).unwrap();
         assert!(why.contains("512 of 1536 events") && why.contains("reach 32x48"), "{why}");
         assert!(why.contains("x and y are exchanged: exchange the columns"), "{why}");
+        // A damaged event does not hide it.
+        let mut places = Places::on(Some(sensor), None, sensor);
+        let event = |x, y| Event { t_us: 0, x, y, polarity: true };
+        places.add(&(0..1536).map(|i| event(i % 32, i / 32)).collect::<Vec<_>>());
+        places.add(&[event(60_000, 60_000)]);
+        let why = places.check(Path::new("a.bag"), "exchange them").unwrap_err().to_string();
+        assert!(why.contains("x and y are exchanged"), "{why}");
         // A few beyond both sides, as an alignment makes them.
         assert_eq!(refusal(sensor, Size::new(52, 36)), None);
         let why = refusal(Size::new(24, 16), sensor).unwrap();

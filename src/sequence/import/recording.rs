@@ -53,6 +53,9 @@ pub trait ForeignRecording: Send {
     /// What was left out, with the reasons, one line each.
     fn skipped(&self) -> Vec<String>;
 
+    /// Number of events that were left out so far.
+    fn dropped_events(&self) -> usize;
+
     /// The range of the times of the events in microseconds, as far as it is known.
     fn event_range_us(&self) -> Option<[i64; 2]>;
 }

@@ -52,7 +52,6 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
     let mut polarities = Polarities::default();
     let signs: Vec<f64> = table.sample.iter().filter_map(sign).collect();
     polarities.add(&signs);
-    let from_one = polarities.add_from_one(&signs);
     let (mut events, mut unreadable, mut unsigned) = (Vec::new(), 0, 0);
     while let Some(row) = table.row(path)? {
         match event(&row, columns.at, unit, polarities) {
@@ -92,8 +91,8 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<TextEvents, I
         columns.origin,
         unit.symbol(),
     );
-    if from_one {
-        remark += ", polarities 1 and 2 taken as OFF and ON";
+    if let Some(note) = polarities.remark() {
+        remark += &format!(", {note}");
     }
     let sensor = table.size.map(|(w, h)| Size::new(w, h));
     Ok(TextEvents { events, unreadable, sensor, remark })

@@ -96,7 +96,9 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<FrameTimes, I
             None => Some(None),
         };
         let (end, exposure) = (optional(columns.end), optional(columns.exposure));
-        lines.push(match (cell(&row, stamp), end, exposure) {
+        // Programs write -1 for a time that they do not know.
+        let known = cell(&row, stamp).filter(|time| *time != Number::Int(-1));
+        lines.push(match (known, end, exposure) {
             (Some(stamp), Some(end), Some(exposure)) => Ok(FrameTime {
                 name,
                 stamp_us: stamp.us(unit),

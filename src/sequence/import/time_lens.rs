@@ -9,6 +9,7 @@ use super::folder::times_file;
 use super::npz_events::{NpzEvents, Polarities, npz_files};
 use super::options::ImportOptions;
 use super::picture_sequence::{Parts, PictureSequence};
+use super::places::Places;
 use super::text_times::{self, FrameTimes};
 use crate::event::Event;
 use crate::formats::limits::MAX_SEQUENCE_EVENTS;
@@ -98,9 +99,13 @@ pub(crate) fn read_events(
     for file in files {
         unreadable += file.append(per_pixel, unit, |p| polarities.read(p), &mut events);
     }
+    let mut places = Places::on(options.sensor, None, sensor);
+    places.add(&events);
+    places.check(folder, "exchange the arrays x and y of its files")?;
     let fine_note = fine.then(|| {
         let [x, y] = reach;
         format!("coordinates reach ({x}, {y}): taken as 32nds of a pixel, as BS-ERGB stores them")
     });
-    Ok((events, unreadable, [unit_note, fine_note].into_iter().flatten().collect()))
+    let notes = [unit_note, fine_note, polarities.remark()];
+    Ok((events, unreadable, notes.into_iter().flatten().collect()))
 }

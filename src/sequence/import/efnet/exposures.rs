@@ -20,8 +20,13 @@ pub(super) fn exposures(
     if let Some(known) = known {
         return Ok(known);
     }
-    let times: Option<Vec<i64>> = stamps.iter().map(|[t, ..]| t.map(&us)).collect();
-    let times = times.ok_or_else(|| {
+    // A picture that lacks what others have is left out.
+    let any_exposed = stamps.iter().any(|[_, start, end]| start.is_some() && end.is_some());
+    if any_exposed {
+        return Ok(stamps.iter().map(|stamp| exposure(stamp).flatten()).collect());
+    }
+    let times: Vec<i64> = stamps.iter().map(|[t, ..]| t.map_or(0, &us)).collect();
+    let times = stamps.iter().any(|[t, ..]| t.is_some()).then_some(times).ok_or_else(|| {
         ImportError::content(
             path,
             "its images have neither exposure_start and exposure_end nor \
@@ -30,7 +35,7 @@ pub(super) fn exposures(
     })?;
     let mut all = options.exposures(path, &times)?;
     let unknown =
-        |at: usize| stamps.get(at).is_some_and(|[t, ..]| t.is_some_and(|t| !t.is_finite()));
+        |at: usize| stamps.get(at).is_some_and(|[t, ..]| t.is_none_or(|t| !t.is_finite()));
     // Exposures without a gap follow from the times of the neighbours.
     let near = usize::from(options.exposure == Some(FrameExposure::Contiguous));
     for (at, exposure) in all.iter_mut().enumerate() {

@@ -265,6 +265,10 @@ impl ForeignRecording for RosRecording {
         all
     }
 
+    fn dropped_events(&self) -> usize {
+        self.outside
+    }
+
     fn event_range_us(&self) -> Option<[i64; 2]> {
         let first = self.events.first()?.range_us[0];
         let last = self.events.iter().map(|m| m.range_us[1]).max()?;

@@ -75,6 +75,7 @@ fn timestamps_exposures_and_names_are_read() {
 fn a_line_that_is_not_a_time_keeps_its_place() {
     let cases = [
         "1000\nnone\n3000\n",
+        "1000\n-1\n3000\n",
         "t\n1000\nnone\n3000\n",
         "0 1000\n1 none\n2 3000\n",
         "0 1000\nnone\n2 3000\n",

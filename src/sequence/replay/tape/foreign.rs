@@ -29,6 +29,9 @@ pub(super) fn source(path: &Path) -> Result<Option<ForeignSource>, TapeError> {
     Ok(found.pop())
 }
 
+/// Most parts that are named which a recording leaves out.
+const WARNED: usize = 8;
+
 /// A recording that is being played.
 pub(super) struct Foreign {
     recording: Box<dyn ForeignRecording>,
@@ -46,6 +49,10 @@ pub(super) struct Foreign {
     epoch: u32,
     sent: u64,
     skipped: Vec<(String, String)>,
+    /// What was left out when the recording was opened.
+    warnings: Vec<String>,
+    /// Number of dropped events that were counted.
+    counted: usize,
 }
 
 impl Foreign {
@@ -86,7 +93,13 @@ impl Foreign {
         let origin_us = frames.first().map_or(0, |f| f.exposure_us[0]);
         let starts_us = frames.iter().map(|f| f.exposure_us[0] - origin_us).collect();
         let end_us = frames.last().map_or(0, |f| f.exposure_us[1] - origin_us);
-        let skipped = recording.skipped().into_iter().map(|line| match line.split_once(": ") {
+        let left_out = recording.skipped();
+        let mut warnings: Vec<String> =
+            left_out.iter().take(WARNED).map(|line| format!("left out: {line}")).collect();
+        if left_out.len() > WARNED {
+            warnings.push(format!("and {} more parts left out", left_out.len() - WARNED));
+        }
+        let skipped = left_out.into_iter().map(|line| match line.split_once(": ") {
             Some((name, why)) => (name.to_owned(), why.to_owned()),
             None => (String::new(), line),
         });
@@ -105,6 +118,8 @@ impl Foreign {
             epoch,
             sent: 0,
             skipped,
+            warnings,
+            counted: 0,
         })
     }
 }
@@ -132,10 +147,20 @@ impl Tape for Foreign {
                 }
                 None => start,
             };
-            let events = self.recording.events(from, end)?;
-            let picture = match self.recording.picture(number) {
-                Ok(picture) => picture,
+            let read = self.recording.events(from, end);
+            let dropped = self.recording.dropped_events();
+            let new = dropped.saturating_sub(self.counted);
+            self.counted = dropped;
+            self.drops.add(DropCause::Malformed, DropUnit::Events, new as u64);
+            // Without its events, nothing refers to what was before.
+            let lost_events = read.is_err();
+            let read = read.and_then(|events| Ok((events, self.recording.picture(number)?)));
+            let (events, picture) = match read {
+                Ok(read) => read,
                 Err(error) => {
+                    if lost_events {
+                        self.until_us = Some(i64::MIN);
+                    }
                     self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
                     if !self.skipped.iter().any(|(known, _)| *known == name) {
                         self.skipped.push((name, error.to_string()));
@@ -174,6 +199,10 @@ impl Tape for Foreign {
         (self.at, self.until_us, self.waiting) = (frame, None, None);
         self.epoch = self.wanted.next_epoch();
         Ok(())
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     fn skipped(&self) -> &[(String, String)] {

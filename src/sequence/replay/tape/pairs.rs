@@ -8,7 +8,9 @@ use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use crate::sequence::replay::options::MAX_EXPOSURE_US;
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
-use crate::sequence::{FindError, GroundTruth, Pair, PairHeader, find_npz_files, folder_advice};
+use crate::sequence::{
+    FindError, GroundTruth, Pair, PairHeader, ReadOptions, find_npz_files, folder_advice,
+};
 use crate::time::{EventClock, EventTimes, RangeUs, Timestamp};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -253,9 +255,14 @@ impl Tape for Pairs {
             let Some(Entry { path, .. }) = self.entries.get(at) else { return Ok(None) };
             let path = path.clone();
             self.at += 1;
-            let read = Pair::read_timed(&path, self.times);
-            match read.and_then(|pair| pair.sensor().map(|sensor| (pair, sensor))) {
-                Ok((pair, sensor)) => self.take(at, pair, sensor),
+            let options = ReadOptions { times: self.times, ..ReadOptions::default() };
+            let read = Pair::read_with_repairs(&path, &options);
+            match read.and_then(|(pair, repairs)| Ok((pair.sensor()?, pair, repairs))) {
+                Ok((sensor, pair, repairs)) => {
+                    let dropped = repairs.dropped_events();
+                    self.drops.add(DropCause::Malformed, DropUnit::Events, dropped);
+                    self.take(at, pair, sensor);
+                }
                 Err(e) => {
                     self.second_only = false;
                     self.skip(&path, e.to_string());
