@@ -32,6 +32,8 @@ struct State {
     consistency: LiveCheck,
     /// When the recorder last received the rig's status.
     last_sent: Option<Instant>,
+    /// The recorder has the camera settings.
+    has_settings: bool,
 }
 
 /// How often the status is sent: often enough for the manifest, at negligible cost.
@@ -103,10 +105,13 @@ impl RigHandle {
         let recent = |sent: Instant| sent.elapsed() < STATUS_INTERVAL;
         let contrast = {
             let mut state = self.state();
-            if state.recorder.is_none() || state.last_sent.is_some_and(recent) {
+            // A short recording may end before the next interval: settings are sent once known.
+            let is_new = !controls.is_empty() && !state.has_settings;
+            if state.recorder.is_none() || (state.last_sent.is_some_and(recent) && !is_new) {
                 return;
             }
             state.last_sent = Some(Instant::now());
+            state.has_settings = !controls.is_empty();
             state.contrast.now()
         };
         // Serialise without the lock: thousands of hot pixels take some time.
@@ -198,6 +203,7 @@ impl RigHandle {
                 recorder.cameras(state.camera.clone());
             }
             state.last_sent = None;
+            state.has_settings = false;
             state.recorder.replace(recorder)
         };
         // Dropping a recording that was started at the same time waits for the disk.
