@@ -1,6 +1,10 @@
 //! Events that differ from the format.
 
 use super::*;
+use crate::playback;
+use gem_live::camera::{DropCause, DropUnit, Drops};
+use gem_live::rig::sync::SyncSettings;
+use gem_live::sequence::replay::Replay;
 
 #[test]
 fn events_in_lists_with_other_entries_beside_them_are_read() {
@@ -117,6 +121,20 @@ fn many_events_outside_are_dropped_with_the_likely_cause() {
     let (_, repairs) = read(&[("events", dictionary(&rows, |_| {}))]);
     assert_eq!((repairs.count(Repair::ManyOutside), repairs.dropped_events()), (125, 125));
     assert!(repairs.to_string().contains("are x and y exchanged?"), "{repairs}");
+}
+
+#[test]
+fn dropped_events_of_a_played_recording_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rows = rows();
+    rows.push([16.0, 0.0, 3_000.0, 1.0]);
+    rows.push([f64::NAN, 0.0, 3_000.0, 1.0]);
+    let file = changed(&[("events", dictionary(&rows, |_| {}))]);
+    std::fs::write(folder.path().join("a.npz"), file).unwrap();
+    let replay = Replay::new(folder.path(), playback::ONCE);
+    let source = playback::stream(replay, Drops::default());
+    assert_eq!(playback::exposures(&source, SyncSettings::default()).len(), 2);
+    assert_eq!(source.drops.get(DropCause::Malformed, DropUnit::Events), 2);
 }
 
 #[test]
