@@ -31,7 +31,7 @@ impl Scene {
     /// `count` random events over the whole exposure and sensor.
     pub(super) fn new(image: Size, sensor: Size, count: usize) -> Self {
         let mut rng = StdRng::seed_from_u64(5);
-        let pixels: Vec<u8> = (0..3 * image.area()).map(|_| rng.random()).collect();
+        let pixels: Vec<u8> = (0..3 * image.area()).map(|_| rng.random::<u8>()).collect();
         let blur = pixels.iter().map(|v| f32::from(*v) / 255.0).collect();
         let event = |_| Event {
             t_us: rng.random_range(0..33_000),
