@@ -1,4 +1,4 @@
-// Which threads are in one subgroup: each says which one is the first of its own.
+// Which threads are in one subgroup: each writes the index of the first thread of its subgroup.
 
 @group(0) @binding(0) var<storage, read_write> result: array<u32>;
 

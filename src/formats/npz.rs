@@ -18,7 +18,7 @@ pub enum NpzError {
     /// The file cannot be read.
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    /// The file is not a zip archive; the text says what it is, and what to do.
+    /// The file is not a zip archive; the text names its kind and what to do.
     #[error("not a readable npz archive: {0}")]
     Kind(String),
     /// The zip archive is damaged or truncated.

@@ -100,7 +100,7 @@ impl Files {
 /// training data. The state on disk is valid in any case.
 pub fn run(
     settings: &Settings,
-    first: Vec<f32>,
+    mut first: Vec<f32>,
     batches: &dyn DataLoader,
     validation: &Validation,
     watch: &mut dyn TrainObserver,
@@ -117,7 +117,6 @@ pub fn run(
         state
     } else {
         let position = Position { plan: settings.plan(), ..Position::default() };
-        let mut first = first;
         if settings.offsets.iter().all(|(_, offsets)| *offsets == Offsets::Zero) {
             // Offsets that the initial weights have learned would be used when they restore, but not
             // by this training.

@@ -9,7 +9,7 @@ const SYSTEM: [&str; 8] =
     ["linux-vdso", "linux-gate", "libc.", "libm.", "libgcc_s.", "libdl.", "libpthread.", "librt."];
 /// The loaders of glibc and musl, as their files begin.
 const LOADERS: [&str; 2] = ["ld-linux", "ld-musl"];
-/// What `ldd` says of a program that is linked with nothing, as musl's are by default.
+/// The output of `ldd` for a static program, as those for musl are by default.
 const STATIC: [&str; 3] =
     ["statically linked", "not a dynamic executable", "Not a valid dynamic program"];
 

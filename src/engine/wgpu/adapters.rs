@@ -31,7 +31,7 @@ pub struct AdapterInfo {
     /// Largest buffer that a shader can read, in bytes.
     pub binding_bytes: u64,
     /// Threads of its largest subgroup, if shaders have operations on subgroups and the interface
-    /// says how large they are.
+    /// reports their size.
     pub subgroups: Option<u32>,
     /// Cooperative matrices of half precision with sums in single precision.
     pub matrices: Option<MatrixShape>,

@@ -21,7 +21,7 @@ pub(super) struct Places {
     beyond_exchanged: usize,
 }
 
-/// The origin of a sensor whose size nobody states.
+/// The origin of a sensor size that neither the file nor an option states.
 const AS_PICTURES: &str = "as large as the pictures";
 
 impl Places {

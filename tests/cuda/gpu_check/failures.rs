@@ -68,7 +68,7 @@ fn sweep_what_was_measured_before_a_kernel_hangs_is_in_the_report() {
     assert_eq!(all["golden"].as_array().map(Vec::len), Some(2));
     let sizes = all["sizes"].as_array().unwrap();
     assert!((1..4).contains(&sizes.len()), "{sizes:?}");
-    // The table has them, and says what failed.
+    // The table has them, and names what failed.
     let table = Command::new("python3")
         .arg(packed.at("pack/scripts/gpu_table.py"))
         .arg(&report)
