@@ -96,6 +96,8 @@ struct HeadArgs {
     int height, width;
     float rounding;  // added before the truncation
     int eight_bit;
+    float noise;  // the network's own error, see finish_cell
+    unsigned unused;
 };
 
 // PyTorch's softplus turns linear above 20. FAST: off by 2^-21 at most (CUDA C++ Programming Guide,
@@ -106,18 +108,65 @@ INLINE float softplus(float v) {
     return FAST ? __logf(1.0f + __expf(v)) : log1pf(expf(v));
 }
 
-template <bool FAST>
-INLINE void finish_pixel(const HeadArgs& a, float sum, int channel, int y, int x) {
-    const unsigned at = (static_cast<unsigned>(channel) * a.height + y) * a.width + x;
-    const float ratio = softplus<FAST>(sum);
-    const float image = image_at(a.image, a.eight_bit, at);
-    const float latent = ((image - 0.5f) / 0.5f + 1.0f) / 2.0f * ratio;
-    if (a.latent) a.latent[at] = latent;
-    if (a.ratio) a.ratio[at] = ratio;
-    // As the host converts: product and sum are rounded one after the other.
-    if (a.pixels)
-        a.pixels[at] = static_cast<unsigned char>(
-            __fadd_rn(__fmul_rn(fminf(fmaxf(latent, 0.0f), 1.0f), 255.0f), a.rounding));
+// A pixel that differs by more than three standard deviations is a change, even if its cell is not.
+constexpr float TRUST = 1.0f / 9.0f;
+
+// The end of a cell of 16x16 pixels, of which every thread has all colours of some: of pixel
+// threadIdx.x and every THREADS further. `sum_of(channel, pixel)` is what the last convolution gives.
+// Where the image changes by no more than the network's own error, the blurry one is kept
+// (src/network/shrink.rs). `powers` has room for a number per thread, and is not in use.
+template <bool FAST, int THREADS, class Sum>
+INLINE void finish_cell(const HeadArgs& a, int y0, int x0, float* powers, Sum sum_of) {
+    constexpr int SIDE = 16, PIXELS = SIDE * SIDE / THREADS;
+    const unsigned plane = static_cast<unsigned>(a.height) * a.width;
+    float image[PIXELS][3], latent[PIXELS][3], ratio[PIXELS][3], power[PIXELS], total = 0.0f;
+#pragma unroll
+    for (int p = 0; p < PIXELS; p++) {
+        const int i = threadIdx.x + p * THREADS, y = y0 + i / SIDE, x = x0 + i % SIDE;
+        power[p] = 0.0f;
+        if (y >= a.height || x >= a.width) continue;
+#pragma unroll
+        for (int c = 0; c < 3; c++) {
+            ratio[p][c] = softplus<FAST>(sum_of(c, i));
+            image[p][c] = image_at(a.image, a.eight_bit, c * plane + y * a.width + x);
+            latent[p][c] = ((image[p][c] - 0.5f) / 0.5f + 1.0f) / 2.0f * ratio[p][c];
+            const float change = latent[p][c] - image[p][c];
+            power[p] += change * change / 3.0f;
+        }
+        total += power[p];
+    }
+    if (a.noise > 0.0f) {
+        powers[threadIdx.x] = total;
+        __syncthreads();
+        float cell = 0.0f;
+        for (int i = 0; i < THREADS; i++) cell += powers[i];
+        cell /= SIDE * SIDE;
+#pragma unroll
+        for (int p = 0; p < PIXELS; p++) {
+            const float seen = fmaxf(fmaxf(cell, power[p] * TRUST), 1e-30f);
+            const float gain = fmaxf(1.0f - a.noise * a.noise / seen, 0.0f);
+#pragma unroll
+            for (int c = 0; c < 3; c++) {
+                latent[p][c] = fmaf(gain, latent[p][c] - image[p][c], image[p][c]);
+                ratio[p][c] = fmaf(gain, ratio[p][c] - 1.0f, 1.0f);
+            }
+        }
+    }
+#pragma unroll
+    for (int p = 0; p < PIXELS; p++) {
+        const int i = threadIdx.x + p * THREADS, y = y0 + i / SIDE, x = x0 + i % SIDE;
+        if (y >= a.height || x >= a.width) continue;
+#pragma unroll
+        for (int c = 0; c < 3; c++) {
+            const unsigned at = c * plane + y * a.width + x;
+            if (a.latent) a.latent[at] = latent[p][c];
+            if (a.ratio) a.ratio[at] = ratio[p][c];
+            // As the host converts: product and sum are rounded one after the other.
+            if (a.pixels)
+                a.pixels[at] = static_cast<unsigned char>(__fadd_rn(
+                    __fmul_rn(fminf(fmaxf(latent[p][c], 0.0f), 1.0f), 255.0f), a.rounding));
+        }
+    }
 }
 
 // 3x3, 16 to 3 channels, softplus, times the blurry image.
@@ -149,22 +198,22 @@ KERNEL(head, 128)(HeadArgs a) {
                     sums[channel * AREA + (warp * MT + m) * 16 + g + i / 2 * 8] = d[m][0][i];
             }
     __syncthreads();
-#pragma unroll
-    for (int i = threadIdx.x; i < 3 * AREA; i += 128) {
-        const int channel = i / AREA, y = y0 + i % AREA / 16, x = x0 + i % 16;
-        if (y < a.height && x < a.width)
-            finish_pixel<true>(a, sums[i] + __ldg(a.bias + channel), channel, y, x);
-    }
+    finish_cell<true, 128>(a, y0, x0, sums + 3 * AREA, [&](int channel, int pixel) {
+        return sums[channel * AREA + pixel] + __ldg(a.bias + channel);
+    });
 }
 
-// The same end for the single-precision path, from (height, width, 3) sums. One thread per number.
+// The same end for the single-precision path, from (height, width, 3) sums. One thread per pixel.
 struct FinishArgs {
     HeadArgs head;
     const float* sums;
 };
 
 KERNEL(finish_single, 256)(FinishArgs a) {
-    const int i = blockIdx.x * blockDim.x + threadIdx.x, pixel = i / 3;
-    if (pixel >= a.head.height * a.head.width) return;
-    finish_pixel<false>(a.head, a.sums[i], i % 3, pixel / a.head.width, pixel % a.head.width);
+    SHARED(float, powers, 256);
+    const int y0 = blockIdx.y * 16, x0 = blockIdx.x * 16;
+    finish_cell<false, 256>(a.head, y0, x0, powers, [&](int channel, int pixel) {
+        const int y = y0 + pixel / 16, x = x0 + pixel % 16;
+        return a.sums[(static_cast<size_t>(y) * a.head.width + x) * 3 + channel];
+    });
 }

@@ -217,6 +217,72 @@ void test_project(int k, int c) {
     compare(name + "_project: next", got_next, want_next, 1e-2);
 }
 
+// The ends with noise, on an image of whole cells whose parts are kept, changed a little and changed.
+void test_shrink() {
+    const int h = 32, w = 48;
+    const float noise = 0.01f;
+    Map in = random_map(h, w, 16, 0.2f);
+    const auto w3 = numbers(3 * 16 * 9, 0.05f);
+    // Softplus of it is about one: the sharp image is about the blurry one.
+    std::vector<float> b3(3, std::log(std::exp(1.0f) - 1.0f)), planes = numbers(3 * h * w, 0.5f);
+    for (float& v : planes) v += 0.5f;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++)
+            for (int c = 0; c < 16; c++) in.data[(y * w + x) * 16 + c] = float(half(
+                in.data[(y * w + x) * 16 + c] * (x < 16 ? 0.1f : x < 32 ? 0.35f : 3.0f)));
+    in.data[(5 * w + 6) * 16] = 4.0f;  // a small object where nothing else changes
+    const auto sums = convolve(in, w3, b3, 3, 3);
+    std::vector<double> ratio(sums.size()), latent(sums.size());
+    double kept = 0, changed = 0;
+    for (int top = 0; top < h; top += 16)
+        for (int left = 0; left < w; left += 16) {
+            double cell = 0;
+            const auto each = [&](const std::function<void(int, const int (&)[3])>& visit) {
+                for (int i = 0; i < 256; i++) {
+                    const int pixel = (top + i / 16) * w + left + i % 16;
+                    const int at[3] = {pixel, h * w + pixel, 2 * h * w + pixel};
+                    visit(pixel, at);
+                }
+            };
+            const auto power = [&](const int (&at)[3]) {
+                double sum = 0;
+                for (int to : at) sum += (latent[to] - planes[to]) * (latent[to] - planes[to]) / 3;
+                return sum;
+            };
+            each([&](int pixel, const int (&at)[3]) {
+                for (int c = 0; c < 3; c++) {
+                    ratio[at[c]] = std::log1p(std::exp(sums[pixel * 3 + c]));
+                    latent[at[c]] = ratio[at[c]] * planes[at[c]];
+                }
+                cell += power(at) / 256;
+            });
+            each([&](int, const int (&at)[3]) {
+                const double seen = std::max({cell, power(at) / 9, 1e-30});
+                const double gain = std::max(0.0, 1 - double(noise) * noise / seen);
+                (gain == 0 ? kept : changed) += 1;
+                for (int to : at) {
+                    latent[to] = planes[to] + gain * (latent[to] - planes[to]);
+                    ratio[to] = 1 + gain * (ratio[to] - 1);
+                }
+            });
+        }
+    if (kept < 300 || changed < 300) faults++, printf("WRONG  the cells do not differ\n");
+    const auto input = halves(in.data), packed = pack_conv(w3, 3, 16, 3, true);
+    std::vector<float> got_latent(sums.size()), got_ratio(sums.size()), single(sums.begin(), sums.end());
+    const HeadArgs head{input.data(), reinterpret_cast<const uint4*>(packed.data()), b3.data(),
+                        planes.data(), got_latent.data(), got_ratio.data(), nullptr, h, w, 0.0f, 0,
+                        noise, 0};
+    const auto check = [&](const std::string& name, double bound) {
+        compare(name + ", shrunk: ratio", got_ratio, ratio, bound);
+        compare(name + ", shrunk: latent", got_latent, latent, bound);
+        for (int i = 0; i < 3 * h * w; i++) got_latent[i] = got_ratio[i] = NAN;
+    };
+    run("head", head, w / 16, h / 16);
+    check("head", 2e-4);
+    run("finish_single", FinishArgs{head, single.data()}, w / 16, h / 16);
+    check("finish_single", 1e-5);
+}
+
 void test_ends() {
     const int h = 21, w = 37;
     Map image = random_map(h, w, 3, 0.5f);
@@ -273,7 +339,8 @@ void test_ends() {
     std::vector<float> got_latent(sums.size(), NAN), got_ratio(sums.size(), NAN), shown;
     std::vector<unsigned char> got_pixels(sums.size());
     run("head", HeadArgs{input.data(), reinterpret_cast<const uint4*>(head_weights.data()), b3.data(),
-                         planes.data(), got_latent.data(), got_ratio.data(), got_pixels.data(), h, w, 0.5f, 0},
+                         planes.data(), got_latent.data(), got_ratio.data(), got_pixels.data(), h, w, 0.5f, 0,
+                         0.0f, 0},
         (w + 15) / 16, (h + 15) / 16);
     for (unsigned char p : got_pixels) shown.push_back(p);
     compare("head: ratio", got_ratio, ratio, 1e-4);
@@ -282,7 +349,7 @@ void test_ends() {
     const auto head = [&](const void* from, int eight_bit) {
         run("head", HeadArgs{input.data(), reinterpret_cast<const uint4*>(head_weights.data()),
                              b3.data(), from, got_latent.data(), got_ratio.data(), got_pixels.data(),
-                             h, w, 0.5f, eight_bit}, (w + 15) / 16, (h + 15) / 16);
+                             h, w, 0.5f, eight_bit, 0.0f, 0}, (w + 15) / 16, (h + 15) / 16);
     };
     head(fractions.data(), 0);
     const auto latent_by_numbers = got_latent;
@@ -541,6 +608,7 @@ int main(int count, char** arguments) {
         test_eger();
         test_prior<half>("half", 1e-2), test_prior<float>("single", 1e-4);
         test_prior_planes<half>("half", 2e-3), test_prior_planes<float>("single", 1e-9);
+        test_shrink();
     }
     printf("%d faults\n", faults);
     return faults != 0;

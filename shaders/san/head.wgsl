@@ -1,6 +1,7 @@
 // The end of the network: a 3x3 convolution of 16 channels to three, softplus (the ratio of sharp
-// to blurry), and the product with the blurry image. What becomes of four neighbouring pixels is in
-// head_buffer.wgsl or head_picture.wgsl, which the host appends.
+// to blurry), and the product with the blurry image. Where that changes the image by no more than the
+// network's own error, the blurry one is kept (src/network/shrink.rs). What becomes of four neighbouring
+// pixels is in head_buffer.wgsl or head_picture.wgsl, which the host appends.
 //
 // A workgroup computes 16x16 pixels, a thread four neighbouring ones of a row.
 
@@ -9,6 +10,10 @@ struct Layer {
     width: u32,     // a multiple of 16
     weights: u32,   // [input][kernel position], a fourth output of zeros
     bias: u32,
+    noise: f32,     // the network's own error
+    unused0: u32,
+    unused1: u32,
+    unused2: u32,
 }
 
 struct Target {
@@ -34,7 +39,19 @@ const VECTORS: u32 = 4u;
 const SIDE: u32 = 18u;
 const THREADS: u32 = 64u;
 
+// A pixel that differs by more than three standard deviations is a change, even if its cell is not.
+const TRUST: f32 = 1.0 / 9.0;
+
 var<workgroup> window: array<vec4<f32>, SIDE * SIDE>;
+// Of every thread, the sum of its pixels' squared changes.
+var<workgroup> powers: array<f32, THREADS>;
+
+// A pixel's colours: blue, green, red.
+struct Pixel {
+    blurry: vec3<f32>,
+    sharp: vec3<f32>,
+    ratio: vec3<f32>,
+}
 
 fn input_at(y: i32, x: i32, input: u32) -> vec4<f32> {
     if (y < 0 || x < 0 || y >= i32(layer.height) || x >= i32(layer.width)) {
@@ -51,8 +68,28 @@ fn image_at(at: u32) -> f32 {
     return bitcast<f32>(blurry[at]);
 }
 
-fn softplus(v: vec4<f32>) -> vec4<f32> {
-    return max(v, vec4<f32>()) + log(1.0 + exp(-abs(v)));
+fn softplus(v: vec3<f32>) -> vec3<f32> {
+    return max(v, vec3<f32>()) + log(1.0 + exp(-abs(v)));
+}
+
+fn pixel(y: u32, x: u32, sums: vec4<f32>) -> Pixel {
+    let area = layer.height * layer.width;
+    let at = y * layer.width + x;
+    let blurry = vec3<f32>(image_at(at), image_at(area + at), image_at(2u * area + at));
+    let ratio = softplus(sums.xyz);
+    return Pixel(blurry, ratio * blurry, ratio);
+}
+
+fn power(p: Pixel) -> f32 {
+    let change = p.sharp - p.blurry;
+    return dot(change, change) / 3.0;
+}
+
+// `p` in a cell whose mean squared change is `cell`.
+fn shrunk(p: Pixel, cell: f32) -> Pixel {
+    let seen = max(max(cell, power(p) * TRUST), 1e-30);
+    let gain = max(1.0 - layer.noise * layer.noise / seen, 0.0);
+    return Pixel(p.blurry, p.blurry + gain * (p.sharp - p.blurry), 1.0 + gain * (p.ratio - 1.0));
 }
 
 @compute @workgroup_size(THREADS)
@@ -85,5 +122,24 @@ fn main(@builtin(workgroup_id) block: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
     }
     // Sides are multiples of 16: every pixel is inside.
-    finish(y0 + row, x0 + column, s0, s1, s2, s3);
+    let y = y0 + row;
+    let x = x0 + column;
+    var p0 = pixel(y, x, s0);
+    var p1 = pixel(y, x + 1u, s1);
+    var p2 = pixel(y, x + 2u, s2);
+    var p3 = pixel(y, x + 3u, s3);
+    if (layer.noise > 0.0) {
+        powers[thread] = power(p0) + power(p1) + power(p2) + power(p3);
+        workgroupBarrier();
+        var cell = 0.0;
+        for (var i = 0u; i < THREADS; i++) {
+            cell += powers[i];
+        }
+        cell /= 256.0;
+        p0 = shrunk(p0, cell);
+        p1 = shrunk(p1, cell);
+        p2 = shrunk(p2, cell);
+        p3 = shrunk(p3, cell);
+    }
+    finish(y, x, p0, p1, p2, p3);
 }

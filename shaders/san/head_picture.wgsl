@@ -3,16 +3,12 @@
 
 @group(0) @binding(5) var picture: texture_storage_2d<rgba8unorm, write>;
 
-fn put(y: u32, x: u32, sums: vec4<f32>) {
+fn put(y: u32, x: u32, pixel: Pixel) {
     let size = textureDimensions(picture);
     if (x >= size.x || y >= size.y) {
         return;
     }
-    let area = layer.height * layer.width;
-    let at = y * layer.width + x;
-    // Planes are blue, green, red.
-    let blurred = vec3<f32>(image_at(at), image_at(area + at), image_at(2u * area + at));
-    var sharp = softplus(sums).xyz * blurred;
+    var sharp = pixel.sharp;
     if (GRAY) {
         sharp = vec3<f32>((sharp.x + sharp.y + sharp.z) / 3.0);
     }
@@ -21,9 +17,9 @@ fn put(y: u32, x: u32, sums: vec4<f32>) {
     textureStore(picture, vec2<u32>(x, y), vec4<f32>(byte.zyx / 255.0, 1.0));
 }
 
-fn finish(y: u32, x: u32, s0: vec4<f32>, s1: vec4<f32>, s2: vec4<f32>, s3: vec4<f32>) {
-    put(y, x, s0);
-    put(y, x + 1u, s1);
-    put(y, x + 2u, s2);
-    put(y, x + 3u, s3);
+fn finish(y: u32, x: u32, p0: Pixel, p1: Pixel, p2: Pixel, p3: Pixel) {
+    put(y, x, p0);
+    put(y, x + 1u, p1);
+    put(y, x + 2u, p2);
+    put(y, x + 3u, p3);
 }

@@ -22,11 +22,19 @@ pub(crate) struct ExportWeights {
     /// Store 16-bit floats: half the size, rounded to 11 significant bits.
     #[arg(long)]
     half: bool,
+    /// Standard deviation of the network's own error in units of the image's range, such as 0.006:
+    /// where the restored image differs from the blurry one by no more, the blurry one is kept
+    /// [default: what the input states].
+    #[arg(long, value_name = "NOISE")]
+    residual_noise: Option<f32>,
 }
 
 impl ExportWeights {
     pub(super) fn run(&self) -> Result<ExitCode, Failure> {
-        let weights = read_weights(&self.input)?;
+        let mut weights = read_weights(&self.input)?;
+        if let Some(noise) = self.residual_noise {
+            weights = weights.with_residual_noise(noise)?;
+        }
         let checkpoint = self.output.extension().is_some_and(|e| e.eq_ignore_ascii_case("ckpt"));
         let bytes = match checkpoint {
             true => weights.to_checkpoint(self.half)?,

@@ -9,7 +9,7 @@ use super::Tensor;
 use super::origin::{self, Found, Table};
 use crate::formats::limits::{MAX_LZMA_DICTIONARY, MAX_UNPACKED_BYTES};
 use crate::formats::pickle::{self, Id, Node, Pickle};
-use crate::network::{Weights, WeightsError};
+use crate::network::{RESIDUAL_NOISE_KEY, Weights, WeightsError};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Cursor, Read};
@@ -183,7 +183,16 @@ fn weights<'a>(
         let data = gather(&stored, full)?;
         tensors.insert(name, Tensor { shape: stored.shape, data });
     }
-    Weights::found(tensors, origin)
+    let weights = Weights::found(tensors, origin)?;
+    let stated = pickle
+        .get(pickle.root(), "hyper_parameters")
+        .and_then(|id| pickle.get(id, RESIDUAL_NOISE_KEY))
+        .map(|id| pickle.node(id));
+    match stated {
+        None => Ok(weights),
+        Some(Node::Float(noise)) => weights.with_residual_noise(*noise as f32),
+        Some(other) => Err(WeightsError::ResidualNoise(format!("{other:?}"))),
+    }
 }
 
 /// The dictionaries that may hold tensors, with their keys: the outermost, and those below it.

@@ -3,7 +3,7 @@
 //! The pickle uses only names that `torch.load(weights_only=True)` accepts, so it loads with and
 //! without that option, in PyTorch 1.6 (which introduced the format) and later.
 
-use super::{Weights, WeightsError, parameters};
+use super::{EVENT_INPUT_KEY, RESIDUAL_NOISE_KEY, Weights, WeightsError, parameters};
 use crate::event::EventInput;
 use crate::formats::pickle::Writer;
 use std::io::{Cursor, Write};
@@ -27,7 +27,7 @@ pub(super) fn write(weights: &Weights, half: bool) -> Result<Vec<u8>, WeightsErr
         zip.start_file(format!("{FOLDER}/{name}"), options).map_err(|e| bad(&e))?;
         zip.write_all(bytes).map_err(|e| bad(&e))
     };
-    add("data.pkl", &pickle(weights.event_input(), half))?;
+    add("data.pkl", &pickle(weights, half))?;
     add("byteorder", b"little")?;
     for (key, (name, _)) in parameters(weights.event_input()).iter().enumerate() {
         let numbers = weights.get(name);
@@ -42,7 +42,8 @@ pub(super) fn write(weights: &Weights, half: bool) -> Result<Vec<u8>, WeightsErr
 }
 
 /// The checkpoint's dictionary, with the entries that Lightning 1.6 expects.
-fn pickle(events: EventInput, half: bool) -> Vec<u8> {
+fn pickle(weights: &Weights, half: bool) -> Vec<u8> {
+    let events = weights.event_input();
     let mut w = Writer::new();
     w.dict(|w| {
         w.text("epoch");
@@ -71,13 +72,14 @@ fn pickle(events: EventInput, half: bool) -> Vec<u8> {
         w.text("hparams_name");
         w.text("kwargs");
         w.text("hyper_parameters");
-        w.dict(|w| hyper_parameters(w, events));
+        w.dict(|w| hyper_parameters(w, weights));
     });
     w.finish()
 }
 
 /// The hyperparameters that the published program needs to build the network.
-fn hyper_parameters(w: &mut Writer, events: EventInput) {
+fn hyper_parameters(w: &mut Writer, weights: &Weights) {
+    let events = weights.event_input();
     w.text("model_name");
     w.text("san");
     let numbers = [
@@ -91,8 +93,12 @@ fn hyper_parameters(w: &mut Writer, events: EventInput) {
         w.int(value as i64);
     }
     if events != EventInput::Counts {
-        w.text("event_input");
+        w.text(EVENT_INPUT_KEY);
         w.text(events.name());
+    }
+    if weights.residual_noise() > 0.0 {
+        w.text(RESIDUAL_NOISE_KEY);
+        w.float(f64::from(weights.residual_noise()));
     }
 }
 

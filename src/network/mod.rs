@@ -6,15 +6,20 @@ mod lightning;
 mod origin;
 mod reference;
 mod san;
+mod shrink;
+mod stated;
 mod weights;
 
 pub use cost::operations;
 pub use origin::Origin;
 pub use reference::{Chw, ReferenceOutput, reference};
 pub use san::{FUSION_LEVELS, FusionLevel, parameters};
+pub use shrink::{SHRINK_CELL_PX, TRUSTED_DEVIATIONS};
 pub use weights::{Tensor, Weights, WeightsError, tensors, to_safetensors};
 
 /// The first layer of the event encoder; the shape of its weights determines the event input.
 const EVENT_LAYER: &str = "ev_enc.conv1.weight";
 /// Metadata key for the name of the event input.
 const EVENT_INPUT_KEY: &str = "event_input";
+/// Metadata key for [`Weights::residual_noise`].
+const RESIDUAL_NOISE_KEY: &str = "residual_noise";

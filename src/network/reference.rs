@@ -14,9 +14,12 @@
 //!                                            convolve; four times
 //! head                                       softplus: the ratio of sharp over blurry (3, h, w)
 //! ```
+//!
+//! Weights may state the network's own noise; changes below it are then undone (`shrink.rs`).
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from the layers' own shapes")]
 
+use super::shrink::shrink;
 use super::{FUSION_LEVELS, Weights};
 
 /// Numbers of shape `(channels, height, width)`, row-major.
@@ -93,7 +96,9 @@ pub fn reference(weights: &Weights, events: &Chw, blurry: &Chw) -> ReferenceOutp
     let ratio = san.conv("dec.conv", 3, &x).map(|v| v.max(0.0) + (-v.abs()).exp().ln_1p());
     let mut latent = ratio.clone();
     latent.data.iter_mut().zip(&blurry.data).for_each(|(r, b)| *r *= b);
-    ReferenceOutput { latent, ratio }
+    let mut output = ReferenceOutput { latent, ratio };
+    shrink(&mut output, blurry, f64::from(weights.residual_noise()));
+    output
 }
 
 /// Kernel sides of the encoders' convolutions after each halving.

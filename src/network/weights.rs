@@ -9,7 +9,7 @@ use crate::formats::file_kind::{FileKind, HEAD_BYTES, Wanted};
 use crate::formats::input;
 use crate::formats::limits::MAX_WEIGHTS_BYTES;
 use crate::network::origin::{self, Found, Table};
-use crate::network::{EVENT_INPUT_KEY, EVENT_LAYER, Origin, parameters};
+use crate::network::{EVENT_LAYER, Origin, parameters};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -31,6 +31,7 @@ pub struct Tensor {
 pub struct Weights {
     tensors: BTreeMap<String, Tensor>,
     event_input: EventInput,
+    pub(super) residual_noise: f32,
     origin: Origin,
 }
 
@@ -70,7 +71,7 @@ impl Weights {
         {
             return Err(WeightsError::NotFinite(name.clone()));
         }
-        Ok(Self { tensors, event_input, origin: Origin::default() })
+        Ok(Self { tensors, event_input, residual_noise: 0.0, origin: Origin::default() })
     }
 
     /// The weights of a file, and where in it they were found.
@@ -112,24 +113,23 @@ impl Weights {
         }
         let weights = Self::found(tensors, origin)?;
         let (_, header) = safetensors::SafeTensors::read_metadata(bytes)?;
-        let metadata = header.metadata().as_ref();
-        weights.check_event_input(metadata.and_then(|m| m.get(EVENT_INPUT_KEY)))
-    }
-
-    /// Returns an error if the file names another event input than its shapes imply.
-    fn check_event_input(self, stated: Option<&String>) -> Result<Self, WeightsError> {
-        match stated {
-            Some(name) if name != self.event_input.name() => Err(WeightsError::Mismatch(format!(
-                "the file states the event input {name:?}, but its first layer reads {:?}",
-                self.event_input.name()
-            ))),
-            _ => Ok(self),
-        }
+        weights.with_metadata(header.metadata().as_ref())
     }
 
     /// The event input of these weights.
     pub fn event_input(&self) -> EventInput {
         self.event_input
+    }
+
+    /// Largest [`Weights::residual_noise`].
+    pub const MAX_RESIDUAL_NOISE: f32 = 0.1;
+
+    /// Standard deviation of the network's error where the sharp image equals the blurry one, in
+    /// units of the image's range `[0, 1]`. Where the restored image differs from the blurry one by
+    /// no more than that, the blurry one is kept ([`crate::network::reference`]). 0, as in published
+    /// weights, keeps nothing.
+    pub fn residual_noise(&self) -> f32 {
+        self.residual_noise
     }
 
     /// Reads a checkpoint of any version of PyTorch, or a safetensors file.
@@ -188,17 +188,16 @@ impl Weights {
         Ok(())
     }
 
-    /// Metadata for the header; none for the published network, whose files stay unchanged.
-    fn metadata(&self) -> Option<HashMap<String, String>> {
-        (self.event_input != EventInput::Counts)
-            .then(|| HashMap::from([(EVENT_INPUT_KEY.into(), self.event_input.name().into())]))
-    }
-
     /// Weights of arbitrary layers, for tests.
     #[cfg(test)]
     pub(crate) fn unchecked<const N: usize>(tensors: [(&str, Tensor); N]) -> Self {
         let tensors = tensors.into_iter().map(|(n, t)| (n.to_owned(), t)).collect();
-        Self { tensors, event_input: EventInput::default(), origin: Origin::default() }
+        Self {
+            tensors,
+            event_input: EventInput::default(),
+            residual_noise: 0.0,
+            origin: Origin::default(),
+        }
     }
 
     /// The values of a parameter by its published name; empty for an unknown name.

@@ -140,7 +140,10 @@ pub fn adapt(
         |parameters: &[f32]| score(&Net::new(&layout, parameters, offsets), &teacher, &evaluated);
     let found = learn(&mut learner, &data, &score, (&before, settings), watch)?;
     let (after, weights) = match found.best {
-        Some((quality, parameters)) => (quality, Ok(layout.weights(&parameters)?)),
+        Some((quality, parameters)) => {
+            let noise = weights.residual_noise();
+            (quality, Ok(layout.weights(&parameters)?.with_residual_noise(noise)?))
+        }
         None => {
             let last = found.last.unwrap_or(before);
             let why = match found.not_finite {

@@ -8,6 +8,7 @@ use super::{ThresholdError, TrainError};
 use crate::datagen::Recipe;
 use crate::event::EventInput;
 use crate::formats::{input, yaml};
+use crate::network::Weights;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -34,6 +35,10 @@ pub struct TrainingRecipe {
     /// Error of the contrast thresholds that the network is given.
     #[serde(default)]
     pub threshold_error: ThresholdError,
+    /// What the weights state as [`crate::network::Weights::residual_noise`]; it has no influence on
+    /// the training, but validation restores with it.
+    #[serde(default)]
+    pub residual_noise: f32,
     /// The training stages in order.
     pub stages: Vec<Stage>,
     /// The distribution of the samples.
@@ -115,6 +120,10 @@ impl TrainingRecipe {
         if !(rate > 0.0 && rate <= 1.0) {
             return Err(format!("learning_rate: {rate}; must be above 0 and at most 1"));
         }
+        let most = Weights::MAX_RESIDUAL_NOISE;
+        if !(0.0..=most).contains(&self.residual_noise) {
+            return Err(format!("residual_noise: {}; must be 0 to {most}", self.residual_noise));
+        }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return Err(format!("ema_decay: {}; must be from 0 to below 1", self.ema_decay));
         }
@@ -150,6 +159,9 @@ mod tests {
         assert!(recipe.check().unwrap_err().contains("at most 1000000000"));
         recipe.stages = vec![Stage { side_px: 1 << 40, ..stage }];
         assert!(recipe.check().unwrap_err().contains("from 64 to 2048"));
+        recipe.stages = vec![stage];
+        recipe.residual_noise = f32::NAN;
+        assert!(recipe.check().unwrap_err().contains("residual_noise"));
     }
 
     #[test]

@@ -221,7 +221,10 @@ fn validate_now(
     let step = learner.adam.steps;
     let scores = validation.report(&net, &files.out.join("validation"), step)?;
     metrics.write(&serde_json::json!({ "step": step, "validation": &scores }))?;
-    let bytes = learner.layout.weights(mean)?.to_safetensors(false)?;
+    let weights = learner.layout.weights(mean)?;
+    // As they were validated.
+    let weights = weights.with_residual_noise(validation.residual_noise())?;
+    let bytes = weights.to_safetensors(false)?;
     atomic_file::write(&files.out.join("weights.safetensors"), &bytes)?;
     // The error in dB: lower is better.
     let error = -scores.restored_db.unwrap_or(f64::NEG_INFINITY);

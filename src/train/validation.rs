@@ -1,9 +1,11 @@
 //! Quality of the network on exposures that are not used for training.
 
 use super::TrainError;
-use super::cpu::{Input, Net};
+use super::cpu::{Input, Net, Output};
 use super::loss::Labelled;
 use crate::deblur::metrics;
+use crate::engine::cpu::shrink::shrink;
+use crate::engine::{Image, Restored};
 use crate::formats::pictures::write_png;
 use crate::image::{ImageF32, ImageU8, Size};
 use rayon::prelude::*;
@@ -22,6 +24,7 @@ struct HeldOut {
 /// Held-out exposures, with or without ground truth.
 pub struct Validation {
     samples: Vec<HeldOut>,
+    residual_noise: f32,
 }
 
 /// Means over the held-out exposures.
@@ -45,13 +48,32 @@ impl Validation {
             let Labelled { input, sharp } = s;
             HeldOut { scale, input, sharp: Some(sharp) }
         };
-        Self { samples: samples.into_iter().map(held_out).collect() }
+        Self { samples: samples.into_iter().map(held_out).collect(), residual_noise: 0.0 }
     }
 
     /// From samples without ground truth, each with its ratio of image to event resolution.
     pub fn without_truth(samples: Vec<(usize, Input)>) -> Self {
         let held_out = |(scale, input)| HeldOut { scale, input, sharp: None };
-        Self { samples: samples.into_iter().map(held_out).collect() }
+        Self { samples: samples.into_iter().map(held_out).collect(), residual_noise: 0.0 }
+    }
+
+    /// The same, of weights that state this [`crate::network::Weights::residual_noise`].
+    pub fn with_residual_noise(self, residual_noise: f32) -> Self {
+        Self { residual_noise, ..self }
+    }
+
+    /// See [`Validation::with_residual_noise`].
+    pub fn residual_noise(&self) -> f32 {
+        self.residual_noise
+    }
+
+    /// The restored image of an exposure.
+    fn restore(&self, net: &Net, input: &Input) -> Result<Vec<f32>, TrainError> {
+        let Output { latent, ratio, .. } = net.forward(input)?;
+        let mut restored = Restored { latent, ratio };
+        let blurry = Image { data: &input.blur, height: input.height, width: input.width };
+        shrink(&mut restored, &blurry, self.residual_noise);
+        Ok(restored.latent)
     }
 
     /// Whether there is nothing to validate on.
@@ -71,7 +93,7 @@ impl Validation {
             sharpness: f64,
         }
         let one = |held_out: &HeldOut| {
-            let latent = net.forward(&held_out.input)?.latent;
+            let latent = self.restore(net, &held_out.input)?;
             let size = Size::new(held_out.input.width, held_out.input.height);
             let sharp = |data: &[f32]| {
                 let clamped = data.iter().map(|v| v.clamp(0.0, 1.0)).collect();
@@ -124,7 +146,7 @@ impl Validation {
         let mut columns = Vec::new();
         for held_out in self.samples.iter().take(count) {
             if (held_out.input.height, held_out.input.width) == (h, w) {
-                let latent = net.forward(&held_out.input)?.latent;
+                let latent = self.restore(net, &held_out.input)?;
                 let truth = held_out.sharp.clone().unwrap_or_default();
                 columns.push([held_out.input.blur.clone(), latent, truth]);
             }

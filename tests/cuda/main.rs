@@ -27,6 +27,7 @@ mod gpu_check;
 mod live;
 mod prior;
 mod scene;
+mod shrink;
 mod stand_in;
 mod steady;
 

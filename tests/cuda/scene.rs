@@ -142,3 +142,45 @@ impl Blurry for Bytes<'_> {
         self.0.write_bytes(channel, to)
     }
 }
+
+/// `weights` whose sharp image is close to the blurry one, with a noise of about the difference.
+pub fn with_noise(weights: &Weights, noise: f32) -> Weights {
+    let calm = |(name, tensor): (&str, &Tensor)| {
+        let mut tensor = tensor.clone();
+        match name {
+            "dec.conv.weight" => tensor.data.iter_mut().for_each(|v| *v *= 0.2),
+            // Softplus of it is 1.
+            "dec.conv.bias" => tensor.data.fill(0.541_324_85),
+            _ => {}
+        }
+        (name.to_owned(), tensor)
+    };
+    let weights = Weights::from_tensors(weights.iter().map(calm).collect()).unwrap();
+    weights.with_residual_noise(noise).unwrap()
+}
+
+impl Scene {
+    /// Darkens the left of the image, where changes are small then.
+    pub fn with_a_dark_left(mut self) -> Self {
+        let width = self.image.width;
+        for (i, v) in self.blur.iter_mut().enumerate() {
+            if i % width < width / 2 {
+                *v *= 0.02;
+            }
+        }
+        self
+    }
+}
+
+/// Checks that noise made a difference: parts of `shrunk` are the blurry image, others are between it
+/// and `plain`.
+pub fn check_shrunk(shrunk: &Restored, plain: &Restored, blur: &[f32]) {
+    let kept = shrunk.latent.iter().zip(blur).filter(|(s, b)| s == b).count();
+    let between = |((s, p), b): ((&f32, &f32), &f32)| {
+        let (to_shrunk, to_plain) = ((s - b).abs(), (p - b).abs());
+        to_shrunk > 0.1 * to_plain && to_shrunk < 0.95 * to_plain
+    };
+    let between = shrunk.latent.iter().zip(&plain.latent).zip(blur).filter(|v| between(*v)).count();
+    let all = blur.len();
+    assert!(kept > all / 10 && between > all / 10, "{kept} kept, {between} between, of {all}");
+}

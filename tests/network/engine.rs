@@ -8,6 +8,7 @@
 
 use crate::common;
 
+use crate::scene::with_noise;
 use common::random_weights;
 use gem_live::Deblurrer;
 use gem_live::engine::cpu::{CpuEngine, Isa};
@@ -68,6 +69,43 @@ fn the_network_equals_its_definition_at_any_ratio() {
                 }
             }
         }
+    }
+}
+
+/// Where the network changes the image by no more than its own noise, the blurry one is kept.
+#[test]
+fn changes_below_the_noise_are_undone_as_defined() {
+    let (image, sensor) = (Size::new(48, 32), Size::new(24, 16));
+    let weights = with_noise(&random_weights(7), 0.05);
+    let (event, mut blur) = inputs(image, sensor, 3);
+    // Changes are products with the blurry image: the left cells are kept.
+    for (i, v) in blur.data.iter_mut().enumerate() {
+        if i % image.width < 16 {
+            *v = f64::from((*v * 0.02) as f32);
+        }
+    }
+    let want = reference(&weights, &event, &blur);
+    let plain = reference(&weights.clone().with_residual_noise(0.0).unwrap(), &event, &blur);
+    let changed = |pair: &(&f64, &f64)| pair.0 != pair.1;
+    let kept = want.latent.data.iter().zip(&blur.data).filter(|p| !changed(p)).count();
+    assert!(kept >= 3 * 16 * 32, "{kept} of {} are kept", blur.data.len());
+    let less = want.latent.data.iter().zip(&plain.latent.data).filter(changed).count();
+    assert!(less > kept + 1000, "{less} are changed by noise");
+    let (event, blur) = (single(&event), single(&blur));
+    let blur = Image { data: &blur, height: image.height, width: image.width };
+    let event_tensors = [EventTensor { data: &event, height: sensor.height, width: sensor.width }];
+    for isa in Isa::available() {
+        let mut engine = CpuEngine::with_isa(&weights, 2, isa).unwrap();
+        let got = engine.restore(&blur, &event_tensors).unwrap().remove(0);
+        for (name, got, want) in
+            [("latent", &got.latent, &want.latent), ("ratio", &got.ratio, &want.ratio)]
+        {
+            let off = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs();
+            let worst = got.iter().zip(&want.data).map(off).fold(0.0, f64::max);
+            assert!(worst < 5e-5, "{isa:?}: {name} is off by {worst}");
+        }
+        let kept = got.latent.iter().zip(blur.data).filter(|(l, b)| l == b).count();
+        assert!(kept >= 3 * 16 * 32, "{isa:?}: {kept} are kept");
     }
 }
 

@@ -11,7 +11,6 @@
 mod common;
 #[path = "../recordings/mod.rs"]
 mod recordings;
-#[cfg(feature = "wgpu")]
 #[allow(dead_code, reason = "the tests of CUDA use all of it")]
 #[path = "../cuda/scene.rs"]
 mod scene;

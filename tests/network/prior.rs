@@ -203,6 +203,27 @@ fn weight_files_state_their_event_input() {
 }
 
 #[test]
+fn weight_files_state_the_noise_of_the_network() {
+    let weights = random_weights_for(EventInput::Prior, 7).with_residual_noise(0.006).unwrap();
+    for half in [false, true] {
+        for bytes in [weights.to_safetensors(half).unwrap(), weights.to_checkpoint(half).unwrap()] {
+            assert_eq!(Weights::from_bytes(&bytes).unwrap().residual_noise(), 0.006);
+        }
+    }
+    let bytes = weights.to_safetensors(false).unwrap();
+    let at = bytes.windows(5).position(|w| w == b"0.006").unwrap();
+    for wrong in ["00006", "-.006", "inf  ", "words"] {
+        let mut file = bytes.clone();
+        file[at..at + 5].copy_from_slice(wrong.as_bytes());
+        let error = Weights::from_safetensors(&file).unwrap_err().to_string();
+        assert!(error.contains("residual_noise") && error.contains("0 to 0.1"), "{error}");
+    }
+    let published = random_weights(7);
+    assert_eq!(published.residual_noise(), 0.0);
+    assert!(published.with_residual_noise(f32::NAN).is_err());
+}
+
+#[test]
 fn the_trainer_equals_the_engine_and_its_gradient_is_right() {
     let weights = random_weights_for(EventInput::Prior, 8);
     let layout = Net::layout(EventInput::Prior);

@@ -13,7 +13,7 @@ mod in_flight;
 mod subgroups;
 
 use crate::common::{golden_passes, hashed_weights, shared};
-use crate::scene::{EXPOSURE, Scene, weights, weights_for};
+use crate::scene::{EXPOSURE, Scene, check_shrunk, weights, weights_for, with_noise};
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::wgpu::{AdapterInfo, DeviceKind, Precision, WgpuEngine, adapters};
 use gem_live::engine::{
@@ -96,6 +96,35 @@ fn golden_passes_give_the_golden_results() {
             let want = Restored { latent: pass.latent, ratio: pass.ratio };
             check(name, precision, &got, &want);
         }
+    }
+}
+
+/// Changes below the network's own noise are undone as on the CPU, in numbers and in eight bits.
+#[test]
+fn small_changes_are_undone_as_on_the_cpu() {
+    let Some(device) = device() else { return };
+    let weights = with_noise(&weights(3), 0.05);
+    let scene = Scene::new(Size::new(64, 48), Size::new(32, 24), Size::new(32, 24));
+    let scene = scene.with_a_dark_left();
+    let targets = [TimeRange::instant(EXPOSURE.at(0.4))];
+    let mut cpu = CpuEngine::new(&weights, 0).unwrap();
+    let want = scene.restore(&mut cpu, &targets).remove(0);
+    let plain = weights.clone().with_residual_noise(0.0).unwrap();
+    let plain = scene.restore(&mut CpuEngine::new(&plain, 0).unwrap(), &targets).remove(0);
+    check_shrunk(&want, &plain, &scene.blur);
+    for precision in precisions(&device) {
+        let mut engine = WgpuEngine::with_precision(&weights, &device, precision).unwrap();
+        let got = scene.restore(&mut engine, &targets).remove(0);
+        check("shrunk", precision, &got, &want);
+        let blur = Image { data: &scene.blur, height: 48, width: 64 };
+        let form = OutputFormat::U8(Rounding::Nearest);
+        let mut compare = |_: usize, output: OutputRef<'_>| {
+            let OutputRef::U8(bytes) = output else { panic!("another form") };
+            let pixels = want.pixels(Rounding::Nearest);
+            let far = bytes.iter().zip(&pixels).map(|(a, b)| a.abs_diff(*b)).max();
+            assert!(far.is_some_and(|far| far <= 1), "{precision:?}: {far:?}");
+        };
+        engine.restore_borrowed(&blur, &scene.events(&targets), form, &mut compare).unwrap();
     }
 }
 

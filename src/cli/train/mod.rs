@@ -191,7 +191,7 @@ impl Train {
         let init = self.init.as_ref().map(|path| read_weights(path)).transpose()?;
         let recipe = match &self.recipe {
             Some(path) => TrainingRecipe::read(path)?,
-            None => self.plain_recipe(offsets, init.as_ref().map(Weights::event_input)),
+            None => self.plain_recipe(offsets, init.as_ref()),
         };
         let layout = Net::layout(recipe.event_input);
         let first = match &init {
@@ -207,10 +207,11 @@ impl Train {
             Some(weights) => layout.flatten(weights),
             None => layout.initial(self.seed),
         };
-        let data = match self.recordings.is_empty() {
+        let mut data = match self.recordings.is_empty() {
             true => data::photographs(&self.photos, self.no_held_out, &recipe, self.seed)?,
             false => self.source().read(recipe.event_input)?,
         };
+        data.validation = data.validation.with_residual_noise(recipe.residual_noise);
         let plan = format!(
             "{}, seed {}, from {}",
             data.description,
@@ -262,16 +263,17 @@ impl Train {
     }
 
     /// The schedule given by the options.
-    fn plain_recipe(&self, offsets: Offsets, event_input: Option<EventInput>) -> TrainingRecipe {
+    fn plain_recipe(&self, offsets: Offsets, init: Option<&Weights>) -> TrainingRecipe {
         TrainingRecipe {
             name: "command line".to_owned(),
-            event_input: event_input.unwrap_or_default(),
+            event_input: init.map_or_else(EventInput::default, Weights::event_input),
             criterion: Criterion::L1 { motion_weight: self.motion_weight },
             optimizer: Optimizer::Adam,
             learning_rate: self.learning_rate,
             warmup_steps: (self.steps / 10).clamp(1, 300),
             ema_decay: 0.998,
             threshold_error: ThresholdError::default(),
+            residual_noise: init.map_or(0.0, Weights::residual_noise),
             stages: vec![Stage {
                 steps: self.steps,
                 batch: self.batch.max(1),

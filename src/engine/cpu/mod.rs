@@ -11,6 +11,7 @@ mod map;
 mod network;
 mod parts;
 mod prior;
+pub(crate) mod shrink;
 pub(crate) mod simd;
 
 pub use isa::Isa;

@@ -7,6 +7,7 @@ use super::layers::{Activation, Conv, average_pool, upsample};
 use super::map::{Buffers, Map};
 use super::parts::{Parts, timed};
 use super::prior::{Counts, prior_map};
+use super::shrink::shrink;
 use super::simd::Simd;
 use crate::engine::{EventTensor, Events, Image, Restored};
 use crate::event::{EventInput, TargetBins};
@@ -51,6 +52,7 @@ impl Encoder {
 pub(super) struct Network {
     pub(super) isa: Isa,
     pub(super) event_input: EventInput,
+    residual_noise: f32,
     image_encoder: Encoder,
     event_encoder: Encoder,
     /// Per level: fusion, deformable convolution, and half of its kernel's side.
@@ -72,6 +74,7 @@ impl Network {
         Self {
             isa,
             event_input: weights.event_input(),
+            residual_noise: weights.residual_noise(),
             image_encoder: Encoder::new(isa, weights, "im_enc"),
             event_encoder: Encoder::new(isa, weights, "ev_enc"),
             fusion,
@@ -136,7 +139,7 @@ impl Network {
     /// Softplus of the decoder's output is the ratio; the ratio times the blurry image is sharp.
     pub(super) fn finish(&self, output: &Map, blur: &Image<'_>, restored: &mut Restored) {
         let (h, w) = (blur.height, blur.width);
-        let Restored { latent, ratio } = restored;
+        let Restored { latent, ratio } = &mut *restored;
         latent.resize(3 * h * w, 0.0);
         ratio.resize(3 * h * w, 0.0);
         (ratio.par_chunks_mut(w).zip(latent.par_chunks_mut(w)).zip(blur.data.par_chunks(w)))
@@ -150,6 +153,7 @@ impl Network {
                 // divide.
                 unsafe { self.isa.run(FinishRow { ratio, latent, blur }) }
             });
+        shrink(restored, blur, self.residual_noise);
     }
 }
 

@@ -33,7 +33,7 @@ arguments! {
     /// `ends.cu`
     Stem { image: Address, weights: Address, bias: Address, output: Address, height: i32, width: i32, eight_bit: i32, unused: u32 }
     /// `ends.cu`
-    Head { input: Address, weights: Address, bias: Address, image: Address, latent: Address, ratio: Address, pixels: Address, height: i32, width: i32, rounding: f32, eight_bit: i32 }
+    Head { input: Address, weights: Address, bias: Address, image: Address, latent: Address, ratio: Address, pixels: Address, height: i32, width: i32, rounding: f32, eight_bit: i32, noise: f32, unused: u32 }
     /// `ends.cu`
     Finish { head: Head, sums: Address }
     /// `fuse.cu`

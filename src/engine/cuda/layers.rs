@@ -34,6 +34,8 @@ pub(super) struct Layers {
     layers: HashMap<String, Layer>,
     /// What the event encoder reads.
     pub(super) input: EventInput,
+    /// See [`Weights::residual_noise`].
+    pub(super) residual_noise: f32,
     /// The fusion's first layer on event features: its bias depends on the sizes.
     position: HashMap<String, Position>,
 }
@@ -115,7 +117,7 @@ impl Layers {
         }
         // Uploads from pageable memory may return before the copy has ended.
         device.work.synchronize()?;
-        Ok(Self { layers, input, position })
+        Ok(Self { layers, input, residual_noise: weights.residual_noise(), position })
     }
 
     /// Addresses of a layer's weights and bias.

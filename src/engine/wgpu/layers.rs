@@ -28,6 +28,8 @@ pub(super) struct Layer {
 pub(super) struct Layers {
     layers: HashMap<String, Layer>,
     pub(super) input: EventInput,
+    /// See [`Weights::residual_noise`].
+    pub(super) residual_noise: f32,
     pub(super) weights: Buffer,
     pub(super) bias: Buffer,
     /// For cooperative matrices.
@@ -64,7 +66,8 @@ impl Packing {
 
 impl Layers {
     pub(super) fn new(device: &Device, weights: &Weights) -> Self {
-        let (mut all, event_input) = (Packing::default(), weights.event_input());
+        let mut all = Packing::default();
+        let (event_input, residual_noise) = (weights.event_input(), weights.residual_noise());
         for conv in published::convolutions(weights) {
             let Convolution { name, outputs: cout, inputs: cin, kernel: k, weights: w, bias } =
                 conv;
@@ -112,6 +115,7 @@ impl Layers {
         Self {
             layers,
             input: event_input,
+            residual_noise,
             weights: device.upload("weights", &weights),
             bias: device.upload("bias", &bias),
             tiles: device.upload("weights in tiles", &tiles),

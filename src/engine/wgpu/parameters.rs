@@ -24,7 +24,7 @@ blocks! {
     /// `fuse.wgsl`: what a pixel reads along one axis.
     Corner { event: u32, image: u32, relative: f32 }
     /// `head.wgsl`
-    Head { height: u32, width: u32, weights: u32, bias: u32 }
+    Head { height: u32, width: u32, weights: u32, bias: u32, noise: f32, unused: [u32; 3] }
     /// `planes.wgsl`
     Planes { area: u32, channels: u32, subtract: f32, factor: f32 }
     /// `events.wgsl`

@@ -16,6 +16,9 @@ pub enum WeightsError {
     /// A tensor contains a value that is not finite.
     #[error("tensor {0} contains a value that is not finite: use weights from before it diverged")]
     NotFinite(String),
+    /// The stated noise of the residual is no number from 0 to [`crate::network::Weights::MAX_RESIDUAL_NOISE`].
+    #[error("residual_noise is {0}; it must be a number from 0 to 0.1: export the weights again")]
+    ResidualNoise(String),
     /// Half precision cannot hold a value of this tensor.
     #[error("tensor {0} has the value {1}, which half precision cannot hold: leave --half out")]
     Half(String, f32),

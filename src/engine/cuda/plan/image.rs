@@ -77,14 +77,16 @@ impl Builder<'_> {
             bias,
             height: x.size.height as i32,
             width: x.size.width as i32,
+            noise: self.layers.residual_noise,
             ..args::Head::default()
         };
+        let cells = (x.size.width.div_ceil(16), x.size.height.div_ceil(16));
         if self.half() {
-            self.launch("head", (x.size.width.div_ceil(16), x.size.height.div_ceil(16)), 128, &a)?;
+            self.launch("head", cells, 128, &a)?;
             // Image and results are added when they are known.
             self.cost(x.size, 432, &[x], 432);
         } else {
-            self.flat("finish_single", x.size.area() * 3, 256, &args::Finish { head: a, sums: 0 })?;
+            self.launch("finish_single", cells, 256, &args::Finish { head: a, sums: 0 })?;
         }
         Ok(a)
     }

@@ -45,6 +45,8 @@ impl Builder<'_> {
             width: width as u32,
             weights: layer.weights,
             bias: layer.bias,
+            noise: self.layers.residual_noise,
+            ..Head::default()
         };
         HeadBindings {
             block: self.block(&block),
