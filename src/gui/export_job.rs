@@ -17,7 +17,6 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 /// Progress of an export.
 #[derive(Clone, Copy, Debug)]
@@ -169,16 +168,8 @@ fn restore(
     instants: &[f64],
     thresholds: Thresholds,
 ) -> Result<Vec<ImageU8>, String> {
-    let now = Instant::now();
-    let captured = LiveFrame {
-        number: 0,
-        picture: exposure.frame.to_u8(),
-        exposure: exposure.clone(),
-        truth: Vec::new(),
-        contrast: Contrast::set(thresholds),
-        closed: now,
-        arrived: now,
-    };
+    let captured =
+        LiveFrame { contrast: Contrast::set(thresholds), ..LiveFrame::new(0, exposure.clone()) };
     restorer.set_thresholds(thresholds);
     let mut planes = restorer.restore_planes(&Arc::new(captured), instants)?;
     reblur(&exposure.frame.to_f32(), &mut planes);

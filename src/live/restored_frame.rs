@@ -37,6 +37,23 @@ pub struct RestoredFrame {
 }
 
 impl RestoredFrame {
+    /// The images of an exposure at these instants, without scores and EDI's images.
+    pub fn new(captured: Arc<LiveFrame>, instants: Vec<f64>, restored: Vec<ImageU8>) -> Self {
+        Self {
+            captured,
+            instants,
+            restored,
+            on_device: None,
+            edi: Vec::new(),
+            restore_time: Duration::ZERO,
+            psnr_db: None,
+            ssim: None,
+            sharpness_gain: None,
+            failed: false,
+            repeated: false,
+        }
+    }
+
     /// Whether there is a restored image, in memory or on the device.
     pub fn is_restored(&self) -> bool {
         !self.restored.is_empty() || self.on_device.is_some()

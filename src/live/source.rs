@@ -47,6 +47,21 @@ impl AsRef<Exposure> for LiveFrame {
 }
 
 impl LiveFrame {
+    /// An exposure that was captured just now, without ground truth and with the default contrast
+    /// thresholds.
+    pub fn new(number: u64, exposure: Exposure) -> Self {
+        let now = Instant::now();
+        Self {
+            number,
+            picture: exposure.frame.to_u8(),
+            exposure,
+            truth: Vec::new(),
+            contrast: Contrast::default(),
+            closed: now,
+            arrived: now,
+        }
+    }
+
     /// The ground truth nearest to `instant` (a fraction of the exposure), if it is close enough
     /// for a comparison.
     pub fn truth_at(&self, instant: f64) -> Option<&ImageU8> {

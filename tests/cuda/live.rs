@@ -67,15 +67,7 @@ impl ExposureSource for Burst {
         std::thread::sleep(Duration::from_millis(5));
         let exposure = self.all[(self.next % DIFFERENT) as usize].clone();
         self.next += 1;
-        Ok(Next::Exposure(Box::new(LiveFrame {
-            number: self.next - 1,
-            picture: exposure.frame.to_u8(),
-            exposure,
-            truth: Vec::new(),
-            contrast: gem_live::event::Contrast::default(),
-            closed: Instant::now(),
-            arrived: Instant::now(),
-        })))
+        Ok(Next::Exposure(Box::new(LiveFrame::new(self.next - 1, exposure))))
     }
 }
 

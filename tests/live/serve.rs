@@ -5,7 +5,7 @@ mod connections;
 use gem_live::camera::drivers::dv::Dv;
 use gem_live::camera::split::StreamKind;
 use gem_live::camera::{Device, DeviceSelector, Driver, Drops, FrameTiming, Packet};
-use gem_live::event::{Contrast, Event};
+use gem_live::event::Event;
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Size};
 use gem_live::live::serve::{DvServer, ServeAddress, ServeError};
@@ -48,20 +48,13 @@ fn exposure(number: u64, size: Size) -> LiveFrame {
     let value = |i: usize| (i as u64 * 7 + number * 31) as u8 % 200;
     let picture = ImageU8::new(3, size, (0..3 * size.area()).map(value).collect()).unwrap();
     let start = start_us(number);
-    LiveFrame {
-        number,
-        exposure: Exposure {
-            frame: picture.clone().into(),
-            span: TimeRange::new(start as f64, (start + EXPOSURE_US) as f64),
-            events: events(number).into(),
-            sensor: SENSOR,
-        },
-        picture,
-        truth: Vec::new(),
-        contrast: Contrast::default(),
-        closed: Instant::now(),
-        arrived: Instant::now(),
-    }
+    let exposure = Exposure {
+        frame: picture.into(),
+        span: TimeRange::new(start as f64, (start + EXPOSURE_US) as f64),
+        events: events(number).into(),
+        sensor: SENSOR,
+    };
+    LiveFrame::new(number, exposure)
 }
 
 /// What the restorer makes of a picture.

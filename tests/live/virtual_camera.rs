@@ -2,7 +2,6 @@
 
 use gem_live::camera::drivers::uvc::v4l2::abi::{self, Capability, Format, Request};
 use gem_live::camera::drivers::uvc::v4l2::{OutputError, OutputNode, VideoOutput};
-use gem_live::event::Contrast;
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageU8, Size};
 use gem_live::live::serve::VirtualCamera;
@@ -166,34 +165,14 @@ fn every_refusal_says_what_to_do() {
 }
 
 fn frame(restored: Vec<ImageU8>) -> RestoredFrame {
-    let blurry = picture(SIZE, 50);
-    let captured = LiveFrame {
-        number: 0,
-        exposure: Exposure {
-            frame: blurry.clone().into(),
-            span: TimeRange::new(0.0, 1000.0),
-            events: Vec::new().into(),
-            sensor: SIZE,
-        },
-        picture: blurry,
-        truth: Vec::new(),
-        contrast: Contrast::default(),
-        closed: Instant::now(),
-        arrived: Instant::now(),
+    let exposure = Exposure {
+        frame: picture(SIZE, 50).into(),
+        span: TimeRange::new(0.0, 1000.0),
+        events: Vec::new().into(),
+        sensor: SIZE,
     };
-    RestoredFrame {
-        captured: Arc::new(captured),
-        instants: vec![0.5; restored.len()],
-        restored,
-        on_device: None,
-        edi: Vec::new(),
-        restore_time: Duration::ZERO,
-        psnr_db: None,
-        ssim: None,
-        sharpness_gain: None,
-        failed: false,
-        repeated: false,
-    }
+    let captured = Arc::new(LiveFrame::new(0, exposure));
+    RestoredFrame::new(captured, vec![0.5; restored.len()], restored)
 }
 
 #[test]

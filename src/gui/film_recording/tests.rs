@@ -1,7 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use super::*;
-use crate::event::Contrast;
 use crate::exposure::Exposure;
 use crate::image::Size;
 use crate::live::RestoredFrame;
@@ -10,33 +9,14 @@ use crate::time::TimeRange;
 /// A restored frame of 8x4 pixels.
 fn restored() -> Arc<RestoredFrame> {
     let picture = ImageU8::filled(true, Size::new(8, 4), 40);
-    let captured = LiveFrame {
-        number: 0,
-        exposure: Exposure {
-            frame: picture.clone().into(),
-            span: TimeRange::new(0.0, 10_000.0),
-            events: Vec::new().into(),
-            sensor: Size::new(4, 2),
-        },
-        picture: picture.clone(),
-        truth: Vec::new(),
-        contrast: Contrast::default(),
-        closed: Instant::now(),
-        arrived: Instant::now(),
+    let exposure = Exposure {
+        frame: picture.clone().into(),
+        span: TimeRange::new(0.0, 10_000.0),
+        events: Vec::new().into(),
+        sensor: Size::new(4, 2),
     };
-    Arc::new(RestoredFrame {
-        captured: Arc::new(captured),
-        instants: vec![0.5],
-        restored: vec![picture],
-        on_device: None,
-        edi: Vec::new(),
-        restore_time: Duration::ZERO,
-        psnr_db: None,
-        ssim: None,
-        sharpness_gain: None,
-        failed: false,
-        repeated: false,
-    })
+    let captured = Arc::new(LiveFrame::new(0, exposure));
+    Arc::new(RestoredFrame::new(captured, vec![0.5], vec![picture]))
 }
 
 /// A film whose thread does this.

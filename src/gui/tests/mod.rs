@@ -29,7 +29,7 @@ use super::recipe::{self, Recipe};
 use super::session::Session;
 use super::theme;
 use crate::camera;
-use crate::event::{Contrast, Event};
+use crate::event::Event;
 use crate::exposure::Exposure;
 use crate::image::{ImageU8, Size};
 use crate::live::{
@@ -134,20 +134,13 @@ fn captured(number: u64) -> LiveFrame {
     let data = (0..3 * SIZE.area()).map(|i| (i % SIZE.width) as u8 + 40).collect();
     let picture = ImageU8::new(3, SIZE, data).unwrap();
     let truth = picture.map(|v| v + 20);
-    LiveFrame {
-        number,
-        exposure: Exposure {
-            frame: picture.clone().into(),
-            span: TimeRange::new(0.0, 10_000.0),
-            events: vec![Event { t_us: 5000, x: 16, y: 20, polarity: true }].into(),
-            sensor: SENSOR,
-        },
-        picture,
-        contrast: Contrast::default(),
-        truth: vec![(0.5, truth)],
-        closed: Instant::now(),
-        arrived: Instant::now(),
-    }
+    let exposure = Exposure {
+        frame: picture.into(),
+        span: TimeRange::new(0.0, 10_000.0),
+        events: vec![Event { t_us: 5000, x: 16, y: 20, polarity: true }].into(),
+        sensor: SENSOR,
+    };
+    LiveFrame { truth: vec![(0.5, truth)], ..LiveFrame::new(number, exposure) }
 }
 
 /// A recorded pair that begins at `tenths` of a second, with one event.

@@ -13,7 +13,7 @@ mod requests;
 
 use gem_live::Deblurrer;
 use gem_live::engine::{Engine, EngineError, EventTensor, Image, Restored};
-use gem_live::event::{Contrast, EventInput};
+use gem_live::event::EventInput;
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageF32, Size};
 use gem_live::live::{ExposureSource, LiveFrame, Next, Parts, Pipeline, San, Shape, SourceError};
@@ -27,20 +27,13 @@ const SIZE: Size = Size::new(16, 16);
 /// An exposure whose brightness encodes its number.
 fn captured(number: u64) -> LiveFrame {
     let frame = ImageF32::filled(true, SIZE, number as f32 / 1000.0);
-    LiveFrame {
-        number,
-        picture: frame.to_u8(),
-        exposure: Exposure {
-            frame: frame.into(),
-            span: TimeRange::new(0.0, 1000.0),
-            events: Vec::new().into(),
-            sensor: SIZE,
-        },
-        truth: Vec::new(),
-        contrast: Contrast::default(),
-        closed: Instant::now(),
-        arrived: Instant::now(),
-    }
+    let exposure = Exposure {
+        frame: frame.into(),
+        span: TimeRange::new(0.0, 1000.0),
+        events: Vec::new().into(),
+        sensor: SIZE,
+    };
+    LiveFrame::new(number, exposure)
 }
 
 /// Delivers `count` exposures as fast as possible; their brightness encodes their number.
