@@ -2,7 +2,7 @@
 
 use super::interrupt::Finishing;
 use gem_live::train::Scores;
-use gem_live::train::watch::{Progress, TrainObserver};
+use gem_live::train::observer::{Progress, TrainObserver};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

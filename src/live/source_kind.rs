@@ -117,7 +117,7 @@ pub enum OpenError {
     Clip(#[from] ClipError),
     /// The recording cannot be started.
     #[error(transparent)]
-    Tap(#[from] RigHandleError),
+    Record(#[from] RigHandleError),
     /// The file or folder of a recording does not exist.
     #[error("{0}: no such recording")]
     Missing(PathBuf),

@@ -20,6 +20,7 @@ pub mod layout;
 pub mod loss;
 mod metrics_file;
 mod muon;
+pub mod observer;
 mod open_device;
 pub mod published;
 pub mod recipe;
@@ -33,7 +34,6 @@ pub mod state;
 pub mod supervised;
 mod threshold_error;
 mod validation;
-pub mod watch;
 
 pub use batch::Learner;
 pub use data_loader::DataLoader;

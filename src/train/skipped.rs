@@ -2,8 +2,8 @@
 
 use super::TrainError;
 use super::metrics_file::Metrics;
+use super::observer::TrainObserver;
 use super::recordings::Recordings;
-use super::watch::TrainObserver;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

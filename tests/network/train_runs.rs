@@ -16,10 +16,10 @@ use gem_live::train::adam::{Adam, Optimizer, StepSettings};
 use gem_live::train::adapt::{self, Quality, adapt};
 use gem_live::train::cpu::{Input, Net, Offsets};
 use gem_live::train::loss::{Criterion, Labelled, Losses};
+use gem_live::train::observer::{Progress, TrainObserver};
 use gem_live::train::recordings::{Crop, Recordings, Truths};
 use gem_live::train::state::State;
 use gem_live::train::supervised::{self, Settings};
-use gem_live::train::watch::{Progress, TrainObserver};
 use gem_live::train::{
     Batch, DataLoader, Device, Learner, Scores, TrainError, Validation, published,
 };

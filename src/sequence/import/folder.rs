@@ -30,7 +30,7 @@ const TIMES: [&str; 5] = ["exposure", "stamp", "time", "image", "frame"];
 const EVENTS: [&str; 2] = ["event", "dvs"];
 
 /// Whether a folder looks like this format.
-pub(super) fn is(path: &Path) -> bool {
+pub(super) fn is_recording(path: &Path) -> bool {
     path.is_dir()
         && picture_folder(path).is_some()
         && text_file(&[path.into()], &EVENTS, &[]).is_some()

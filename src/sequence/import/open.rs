@@ -117,7 +117,7 @@ fn formats(path: &Path) -> Vec<Format> {
         if !sequences.is_empty() {
             return sequences.into_iter().map(Format::HighRev).collect();
         }
-        return match (time_lens::is(path), folder::is(path)) {
+        return match (time_lens::is_recording(path), folder::is_recording(path)) {
             (true, _) => vec![Format::TimeLens],
             (false, true) => vec![Format::Folder],
             _ => Vec::new(),

@@ -33,7 +33,7 @@ pub(crate) fn folders(path: &Path) -> Option<(PathBuf, PathBuf)> {
 }
 
 /// Whether a folder looks like this format.
-pub(super) fn is(path: &Path) -> bool {
+pub(super) fn is_recording(path: &Path) -> bool {
     folders(path).is_some_and(|(_, events)| npz_files(&events).is_ok_and(|f| !f.is_empty()))
 }
 
