@@ -2,6 +2,7 @@
 //! synchronisation buffer that turns frames and events into exposures.
 
 pub mod align;
+mod camera_file;
 mod change;
 pub mod clock;
 pub mod contrast;
