@@ -6,4 +6,5 @@ mod frame_numbers;
 pub mod genicam;
 mod library_file;
 pub mod neuromorphic;
+mod timestamp_mark;
 pub mod uvc;

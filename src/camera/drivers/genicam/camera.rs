@@ -5,6 +5,7 @@ use super::open::{Listed, Open, image, list};
 use super::pixels::{Decoder, PixelFormat};
 use super::stream::Buffer;
 use crate::camera::drivers::frame_numbers::FrameNumbers;
+use crate::camera::drivers::timestamp_mark;
 use crate::camera::{
     Control, ControlError, Device, DeviceError, DeviceSelector, DropCause, DropUnit, Drops,
     FramePacket, FrameTiming, Identity, Packet, Value,
@@ -35,9 +36,6 @@ mod status {
 }
 
 const EXPOSURE: &str = "exposure_us";
-const TIMESTAMP: &str = "time_stamp";
-const AT_START: &str = "exposure's start";
-const AT_END: &str = "exposure's end";
 
 /// Opens the selected camera: by serial number, by Aravis's device id, or by its address.
 pub(super) fn open(wanted: &DeviceSelector, drops: &Drops) -> Result<Camera, DeviceError> {
@@ -231,17 +229,14 @@ impl Device for Camera {
             let range = (1, 10_000_000);
             controls.push(Control::int(EXPOSURE, "Exposure (us)", self.exposure_us, range));
         }
-        let value = if self.timestamp_at_end { AT_END } else { AT_START };
-        let choices = vec![AT_START.into(), AT_END.into()];
-        let timestamp = Control::choice(TIMESTAMP, "Timestamp marks", value, choices);
-        controls.push(timestamp.for_experts());
+        controls.push(timestamp_mark::control(self.timestamp_at_end));
         controls
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
         match (name, value) {
-            (TIMESTAMP, Value::Enum(c)) => {
-                self.timestamp_at_end = c == AT_END;
+            (timestamp_mark::NAME, Value::Enum(value)) => {
+                self.timestamp_at_end = timestamp_mark::is_end(value);
                 return Ok(());
             }
             (EXPOSURE, Value::Int(us)) if !self.reports_exposure => {

@@ -20,6 +20,7 @@ mod webcam;
 pub use decoding::decode;
 pub use webcam::{Coding, Listed, Mark, Mode, Stamp, Webcam, Webcams, choose};
 
+use crate::camera::drivers::timestamp_mark;
 use crate::camera::{
     Control, ControlError, Device, DeviceError, DeviceSelector, Driver, DropCause, DropUnit, Drops,
     FramePacket, FrameTiming, Identity, Packet, Value,
@@ -127,9 +128,6 @@ impl Driver for Uvc {
 
 const EXPOSURE: &str = "exposure_us";
 const MODE: &str = "mode";
-const TIMESTAMP: &str = "time_stamp";
-const AT_START: &str = "exposure's start";
-const AT_END: &str = "exposure's end";
 
 struct Camera {
     webcams: Arc<dyn Webcams>,
@@ -248,10 +246,7 @@ impl Device for Camera {
         let mode = Control::choice(MODE, "Size and rate", reader.mode().to_string(), modes);
         controls.push(mode.set_on_release());
         if let Some(mark) = self.mark() {
-            let value = if mark == Mark::End { AT_END } else { AT_START };
-            let choices = vec![AT_START.into(), AT_END.into()];
-            let timestamp = Control::choice(TIMESTAMP, "Timestamp marks", value, choices);
-            controls.push(timestamp.for_experts());
+            controls.push(timestamp_mark::control(mark == Mark::End));
         }
         controls
     }
@@ -259,8 +254,9 @@ impl Device for Camera {
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
         match (name, value) {
             (MODE, Value::Enum(text)) => self.set_mode(text),
-            (TIMESTAMP, Value::Enum(text)) => {
-                self.mark = Some(if text == AT_END { Mark::End } else { Mark::Start });
+            (timestamp_mark::NAME, Value::Enum(text)) => {
+                let at_end = timestamp_mark::is_end(text);
+                self.mark = Some(if at_end { Mark::End } else { Mark::Start });
                 Ok(())
             }
             _ => {

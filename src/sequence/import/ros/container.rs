@@ -44,8 +44,28 @@ pub(super) trait Container: Send {
     /// cut off ends the scan; both are returned as a remark.
     fn scan(&mut self, on: &mut OnMessage<'_>) -> Result<Option<String>, ImportError>;
 
-    /// Reads one message.
-    fn message(&mut self, place: Place) -> Result<Vec<u8>, ImportError>;
+    /// The open file.
+    fn input(&mut self) -> &mut Input;
+
+    /// Reads and unpacks the chunk at a position of the file; `None` if there is none.
+    fn chunk(&mut self, at: u64) -> Result<Option<Vec<u8>>, ImportError>;
+
+    /// Reads one message that a scan has found.
+    fn message(&mut self, place: Place) -> Result<Vec<u8>, ImportError> {
+        let path = self.input().path.clone();
+        let gone = || ImportError::content(&path, "the file has changed");
+        let Some(chunk) = place.chunk else {
+            return self.input().read(place.at, place.length as u64)?.ok_or_else(gone);
+        };
+        if self.input().last_chunk.as_ref().is_none_or(|(at, _)| *at != chunk) {
+            let bytes = self.chunk(chunk)?.ok_or_else(gone)?;
+            self.input().last_chunk = Some((chunk, bytes));
+        }
+        let from = usize::try_from(place.at).unwrap_or(usize::MAX);
+        let range = from..from.saturating_add(place.length);
+        let found = self.input().last_chunk.as_ref().and_then(|(_, bytes)| bytes.get(range));
+        found.map(<[u8]>::to_vec).ok_or_else(gone)
+    }
 }
 
 /// An open file.
@@ -55,6 +75,8 @@ pub(super) struct Input {
     pub(super) length: u64,
     /// How much of it may still be unpacked by a scan.
     may_unpack: u64,
+    /// The chunk that was read last, with its position: neighbouring messages share it.
+    last_chunk: Option<(u64, Vec<u8>)>,
 }
 
 impl Input {
@@ -64,7 +86,7 @@ impl Input {
         let length = file.metadata().map_err(io)?.len();
         let file = BufReader::with_capacity(1 << 16, file);
         let may_unpack = UNPACKED.0.saturating_add(length.saturating_mul(UNPACKED.1));
-        Ok(Self { path: path.to_owned(), file, length, may_unpack })
+        Ok(Self { path: path.to_owned(), file, length, may_unpack, last_chunk: None })
     }
 
     /// Bytes of the file; `None` if it ends before them.

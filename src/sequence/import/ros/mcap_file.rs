@@ -25,8 +25,6 @@ pub(super) struct McapFile {
     input: Input,
     schemas: HashMap<u16, String>,
     topics: HashMap<u16, Topic>,
-    /// The chunk that was read last: neighbouring messages share it.
-    chunk: Option<(u64, Vec<u8>)>,
 }
 
 impl McapFile {
@@ -35,7 +33,7 @@ impl McapFile {
         if input.read(0, MAGIC.len() as u64)?.as_deref() != Some(MAGIC) {
             return Err(input.bad("not an MCAP file"));
         }
-        Ok(Self { input, schemas: HashMap::new(), topics: HashMap::new(), chunk: None })
+        Ok(Self { input, schemas: HashMap::new(), topics: HashMap::new() })
     }
 
     /// Kind and body of a record of the file; `None` if it is cut off.
@@ -168,20 +166,13 @@ impl Container for McapFile {
         Ok(damage.remark())
     }
 
-    fn message(&mut self, place: Place) -> Result<Vec<u8>, ImportError> {
-        let path = self.input.path.clone();
-        let gone = || ImportError::content(&path, "the file has changed");
-        let Some(chunk) = place.chunk else {
-            return self.input.read(place.at, place.length as u64)?.ok_or_else(gone);
-        };
-        if self.chunk.as_ref().is_none_or(|(at, _)| *at != chunk) {
-            let (_, body) = self.record(chunk)?.ok_or_else(gone)?;
-            self.chunk = Some((chunk, unpacked(&body).map_err(|_| gone())?));
-        }
-        let from = usize::try_from(place.at).unwrap_or(usize::MAX);
-        let range = from..from.saturating_add(place.length);
-        let found = self.chunk.as_ref().and_then(|(_, bytes)| bytes.get(range));
-        found.map(<[u8]>::to_vec).ok_or_else(gone)
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
+    fn chunk(&mut self, at: u64) -> Result<Option<Vec<u8>>, ImportError> {
+        let Some((_, body)) = self.record(at)? else { return Ok(None) };
+        Ok(unpacked(&body).ok())
     }
 }
 

@@ -17,8 +17,6 @@ const CONNECTION: u8 = 7;
 pub(super) struct Bag {
     input: Input,
     topics: HashMap<u32, Topic>,
-    /// The chunk that was read last: neighbouring messages share it.
-    chunk: Option<(u64, Vec<u8>)>,
 }
 
 /// A record: the fields of its header, and the range of its data.
@@ -77,7 +75,7 @@ impl Bag {
         if magic.as_deref() != Some(MAGIC) {
             return Err(input.bad("not a ROS 1 bag of version 2.0: convert it with rosbag fix"));
         }
-        Ok(Self { input, topics: HashMap::new(), chunk: None })
+        Ok(Self { input, topics: HashMap::new() })
     }
 
     /// The bytes of a record in the file; `None` if it is cut off.
@@ -176,21 +174,13 @@ impl Container for Bag {
         Ok(damage.remark())
     }
 
-    fn message(&mut self, place: Place) -> Result<Vec<u8>, ImportError> {
-        let path = self.input.path.clone();
-        let gone = || ImportError::content(&path, "the file has changed");
-        let Some(chunk) = place.chunk else {
-            return self.input.read(place.at, place.length as u64)?.ok_or_else(gone);
-        };
-        if self.chunk.as_ref().is_none_or(|(at, _)| *at != chunk) {
-            let bytes = self.record(chunk)?.ok_or_else(gone)?;
-            let record = Record::read(&bytes, 0).ok_or_else(gone)?;
-            self.chunk = Some((chunk, unpacked(&record).map_err(|_| gone())?));
-        }
-        let from = usize::try_from(place.at).unwrap_or(usize::MAX);
-        let range = from..from.saturating_add(place.length);
-        let found = self.chunk.as_ref().and_then(|(_, bytes)| bytes.get(range));
-        found.map(<[u8]>::to_vec).ok_or_else(gone)
+    fn input(&mut self) -> &mut Input {
+        &mut self.input
+    }
+
+    fn chunk(&mut self, at: u64) -> Result<Option<Vec<u8>>, ImportError> {
+        let Some(bytes) = self.record(at)? else { return Ok(None) };
+        Ok(Record::read(&bytes, 0).and_then(|record| unpacked(&record).ok()))
     }
 }
 
