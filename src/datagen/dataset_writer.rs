@@ -32,7 +32,7 @@ struct JournalEntry {
 
 /// Why a dataset cannot be written or read.
 #[derive(Debug, thiserror::Error)]
-pub enum SetError {
+pub enum DatasetWriterError {
     /// A file or folder cannot be used.
     #[error("{}: {cause}", path.display())]
     Io {
@@ -97,25 +97,25 @@ impl DatasetWriter {
     /// # Errors
     /// The folder cannot be written, another program writes into it, or it holds a dataset with other
     /// settings.
-    pub fn open(folder: &Path, settings: serde_json::Value) -> Result<Self, SetError> {
+    pub fn open(folder: &Path, settings: serde_json::Value) -> Result<Self, DatasetWriterError> {
         absolute(folder)?;
         let lock = FolderLock::take(folder)?;
         for part in ["train", "test"] {
             let path = folder.join(part);
             std::fs::create_dir_all(&path)
                 .and_then(|()| atomic_file::remove_fragments(&path))
-                .map_err(|cause| SetError::Io { path, cause })?;
+                .map_err(|cause| DatasetWriterError::Io { path, cause })?;
         }
         let (manifest, journal) = (folder.join(DATASET_MANIFEST), folder.join(JOURNAL));
         let mut earlier = BTreeMap::new();
         if manifest.exists() {
             let found = DatasetManifest::read(&manifest)?;
             if found.settings != settings {
-                return Err(SetError::Other(folder.to_owned()));
+                return Err(DatasetWriterError::Other(folder.to_owned()));
             }
             earlier = found.recordings;
         }
-        let io = |cause| SetError::Io { path: journal.clone(), cause };
+        let io = |cause| DatasetWriterError::Io { path: journal.clone(), cause };
         if journal.exists() {
             let text = input::read(&journal, MAX_UNPACKED_BYTES).map_err(io)?;
             let text = String::from_utf8_lossy(&text);
@@ -124,7 +124,7 @@ impl DatasetWriter {
             // A truncated first line means that no recording was finished.
             let found: Option<serde_json::Value> = serde_json::from_str(first).ok();
             if found.as_ref().is_some_and(|f| *f != settings) {
-                return Err(SetError::Other(folder.to_owned()));
+                return Err(DatasetWriterError::Other(folder.to_owned()));
             }
             let whole = lines.filter_map(|l| serde_json::from_str::<JournalEntry>(l).ok());
             earlier.extend(whole.map(|l| (l.file, l.entry)));
@@ -156,10 +156,10 @@ impl DatasetWriter {
     ///
     /// # Errors
     /// The recording or the journal cannot be written.
-    pub fn add(&self, file: &str, pair: &Pair, entry: Entry) -> Result<(), SetError> {
+    pub fn add(&self, file: &str, pair: &Pair, entry: Entry) -> Result<(), DatasetWriterError> {
         pair.write(&self.folder.join(file))?;
         let mut made = self.made.locked();
-        let cause = |cause| SetError::Io { path: self.folder.join(JOURNAL), cause };
+        let cause = |cause| DatasetWriterError::Io { path: self.folder.join(JOURNAL), cause };
         made.0.write_all(journal_line(file, &entry).as_bytes()).map_err(cause)?;
         made.1.insert(file.to_owned(), entry);
         Ok(())
@@ -170,37 +170,25 @@ impl DatasetWriter {
         self.skipped.locked().push(what);
     }
 
-    /// Ends before the dataset is complete: the next run with the same settings resumes. Of a dataset
-    /// without a recording nothing remains, so that the next run may have other settings.
+    /// Ends before the dataset is complete: the next run with the same settings resumes. A dataset
+    /// without a recording is removed, so that the next run may have other settings.
     pub fn abandon(self) -> Summary {
-        let (_, made) = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut skipped = self.skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
-        skipped.sort();
-        let earlier = self.earlier.len();
-        let mut recordings = self.earlier;
-        recordings.extend(made);
+        let (recordings, summary) = collected(self.earlier, self.made, self.skipped);
         if recordings.is_empty() {
             // Its file would keep the folder.
             drop(self.lock);
             remove_empty(&self.folder);
         }
-        Summary { recordings: recordings.len(), test: tests_in(&recordings), earlier, skipped }
+        summary
     }
 
-    /// Writes the manifest and the YAML files, which completes the dataset. Of a dataset without a
-    /// recording nothing remains.
+    /// Writes the manifest and the YAML files, which completes the dataset. A dataset without a
+    /// recording is removed.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn finish(self, scale_factor: f64) -> Result<Summary, SetError> {
-        let (_, made) = self.made.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut skipped = self.skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
-        skipped.sort();
-        let earlier = self.earlier.len();
-        let mut recordings = self.earlier;
-        recordings.extend(made);
-        let (count, test) = (recordings.len(), tests_in(&recordings));
-        let summary = Summary { recordings: count, test, earlier, skipped: skipped.clone() };
+    pub fn finish(self, scale_factor: f64) -> Result<Summary, DatasetWriterError> {
+        let (recordings, summary) = collected(self.earlier, self.made, self.skipped);
         if recordings.is_empty() {
             // Its file would keep the folder.
             drop(self.lock);
@@ -219,20 +207,34 @@ impl DatasetWriter {
             atomic_file::write(&folder.join(name), text.as_bytes())?;
         }
         let program = concat!("gem-live ", env!("CARGO_PKG_VERSION")).to_owned();
+        let skipped = summary.skipped.clone();
         let manifest = DatasetManifest { program, settings: self.settings, recordings, skipped };
         let path = self.folder.join(DATASET_MANIFEST);
         let json = serde_json::to_vec_pretty(&manifest)
             .map_err(|cause| DatasetManifestError::Parse { path: path.clone(), cause })?;
         atomic_file::write(&path, &json)?;
         let journal = self.folder.join(JOURNAL);
-        std::fs::remove_file(&journal).map_err(|cause| SetError::Io { path: journal, cause })?;
+        std::fs::remove_file(&journal)
+            .map_err(|cause| DatasetWriterError::Io { path: journal, cause })?;
         Ok(summary)
     }
 }
 
-/// Number of recordings for testing.
-fn tests_in(recordings: &BTreeMap<String, Entry>) -> usize {
-    recordings.keys().filter(|file| file.starts_with("test/")).count()
+/// All recordings, those of earlier runs and those made in this one, and their summary.
+fn collected(
+    earlier: BTreeMap<String, Entry>,
+    made: Mutex<(std::fs::File, BTreeMap<String, Entry>)>,
+    skipped: Mutex<Vec<String>>,
+) -> (BTreeMap<String, Entry>, Summary) {
+    let (_, made) = made.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut skipped = skipped.into_inner().unwrap_or_else(PoisonError::into_inner);
+    skipped.sort();
+    let count = earlier.len();
+    let mut recordings = earlier;
+    recordings.extend(made);
+    let test = recordings.keys().filter(|file| file.starts_with("test/")).count();
+    let summary = Summary { recordings: recordings.len(), test, earlier: count, skipped };
+    (recordings, summary)
 }
 
 /// Removes the beginning of a dataset without a recording, so that it does not stand in the way of
@@ -246,11 +248,11 @@ fn remove_empty(folder: &Path) {
 }
 
 /// The absolute path of a folder, which must be text.
-fn absolute(folder: &Path) -> Result<PathBuf, SetError> {
+fn absolute(folder: &Path) -> Result<PathBuf, DatasetWriterError> {
     let path = std::path::absolute(folder)
-        .map_err(|cause| SetError::Io { path: folder.to_owned(), cause })?;
+        .map_err(|cause| DatasetWriterError::Io { path: folder.to_owned(), cause })?;
     if path.to_str().is_none() {
-        return Err(SetError::Path(path));
+        return Err(DatasetWriterError::Path(path));
     }
     Ok(path)
 }

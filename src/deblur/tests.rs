@@ -7,10 +7,10 @@ use crate::engine::{EventTensor, Restored};
 use crate::event::{EventBuffer, EventInput};
 use std::sync::{Arc, Mutex};
 
-/// Returns its input, and notes where that lay.
-struct Mirror(Arc<Mutex<Vec<usize>>>);
+/// An engine without a queue that returns what the function makes of the blurry image.
+struct FakeEngine<F>(F);
 
-impl Engine for Mirror {
+impl<F: FnMut(&[f32]) -> Vec<f32> + Send> Engine for FakeEngine<F> {
     fn event_input(&self) -> EventInput {
         EventInput::Counts
     }
@@ -20,33 +20,15 @@ impl Engine for Mirror {
         blur: &Image<'_>,
         targets: &[EventTensor<'_>],
     ) -> Result<Vec<Restored>, EngineError> {
-        self.0.lock().unwrap().push(blur.data.as_ptr().addr());
-        let latent = blur.data.to_vec();
-        Ok(targets.iter().map(|_| Restored { latent: latent.clone(), ratio: vec![] }).collect())
-    }
-}
-
-/// An engine without a queue that loses half of the light.
-struct Dim;
-
-impl Engine for Dim {
-    fn event_input(&self) -> EventInput {
-        EventInput::Counts
-    }
-
-    fn restore(
-        &mut self,
-        blur: &Image<'_>,
-        targets: &[EventTensor<'_>],
-    ) -> Result<Vec<Restored>, EngineError> {
-        let latent: Vec<f32> = blur.data.iter().map(|v| 0.5 * v).collect();
+        let latent = (self.0)(blur.data);
         Ok(targets.iter().map(|_| Restored { latent: latent.clone(), ratio: vec![] }).collect())
     }
 }
 
 #[test]
 fn an_exposure_that_was_submitted_is_not_reblurred() {
-    let mut deblurrer = Deblurrer::new(Box::new(Dim));
+    let half_of_the_light = |blur: &[f32]| blur.iter().map(|v| 0.5 * v).collect::<Vec<f32>>();
+    let mut deblurrer = Deblurrer::new(Box::new(FakeEngine(half_of_the_light)));
     let size = Size::new(16, 16);
     for colour in [false, true] {
         let exposure = Arc::new(exposure(ImageF32::filled(colour, size, 0.8)));
@@ -70,21 +52,25 @@ fn exposure(frame: impl Into<BlurryFrame>) -> Exposure {
 
 #[test]
 fn a_frame_of_numbers_is_copied_only_if_it_must_be_padded() {
-    let seen = Arc::default();
-    let mut deblurrer = Deblurrer::new(Box::new(Mirror(Arc::clone(&seen))));
-    let mut is_lent = |colour, size: Size| {
+    let seen: Arc<Mutex<Option<usize>>> = Arc::default();
+    let address = Arc::clone(&seen);
+    let mut deblurrer = Deblurrer::new(Box::new(FakeEngine(move |blur: &[f32]| {
+        *address.lock().unwrap() = Some(blur.as_ptr().addr());
+        blur.to_vec()
+    })));
+    let mut is_borrowed = |colour, size: Size| {
         let frame = ImageF32::filled(colour, size, 0.25);
         let restored = deblurrer.restore(&exposure(frame.clone()), &[0.5]).unwrap();
         assert_eq!(restored, std::slice::from_ref(&frame));
-        seen.lock().unwrap().pop() == Some(frame.data().as_ptr().addr())
+        seen.lock().unwrap().take() == Some(frame.data().as_ptr().addr())
     };
-    assert!(is_lent(true, Size::new(32, 16)));
-    assert!(!is_lent(true, Size::new(31, 16)) && !is_lent(false, Size::new(32, 16)));
+    assert!(is_borrowed(true, Size::new(32, 16)));
+    assert!(!is_borrowed(true, Size::new(31, 16)) && !is_borrowed(false, Size::new(32, 16)));
 }
 
 #[test]
 fn a_frame_of_eight_bits_is_the_same_input_as_its_numbers() {
-    let mut deblurrer = Deblurrer::new(Box::new(Mirror(Arc::default())));
+    let mut deblurrer = Deblurrer::new(Box::new(FakeEngine(|blur: &[f32]| blur.to_vec())));
     for (channels, size) in [(3, Size::new(32, 16)), (3, Size::new(31, 17)), (1, Size::new(5, 3))] {
         let levels = (0..channels * size.area()).map(|i| (7 * i % 256) as u8).collect();
         let picture = ImageU8::new(channels, size, levels).unwrap();

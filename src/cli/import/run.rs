@@ -3,7 +3,7 @@
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Finishing;
 use crate::cli::synth::target::Folder;
-use gem_live::datagen::dataset_writer::{DatasetWriter, SetError};
+use gem_live::datagen::dataset_writer::{DatasetWriter, DatasetWriterError};
 use gem_live::datagen::hs_ergb::{Recipe, Sequence};
 use gem_live::sequence::import::{
     ForeignSource, ImportError, ImportOptions, check, doubt, pair, pair_count,
@@ -157,7 +157,7 @@ impl Run {
                 match self.set.add(&file, &pair, entry) {
                     Ok(()) => made += 1,
                     // The pair itself is at fault; others may be whole.
-                    Err(SetError::Save(SaveError::Pair(error))) => {
+                    Err(DatasetWriterError::Save(SaveError::Pair(error))) => {
                         self.set.skip(format!("{path}: pair {number}: {error}"));
                         continue;
                     }
