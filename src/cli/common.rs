@@ -109,6 +109,16 @@ pub(super) fn out_folder() -> impl TypedValueParser<Value = PathBuf> {
     })
 }
 
+/// Reblurring, where it is not the default.
+#[derive(Clone, Copy, clap::Args)]
+pub(super) struct Reblur {
+    /// Add the difference between the blurry frame and the mean of N restored instants: often a
+    /// better image, for N times the computation.
+    #[arg(id = "reblur", long = "reblur", value_name = "N", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "9", value_parser = clap::value_parser!(u16).range(5..))]
+    pub(super) instants: Option<u16>,
+}
+
 /// Returns an error that names the given options, because `because` makes them meaningless.
 pub(super) fn without_effect<const N: usize>(
     because: &str,

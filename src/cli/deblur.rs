@@ -2,7 +2,7 @@
 
 mod names;
 
-use super::common::{Network, Progress, out_folder, thresholds};
+use super::common::{Network, Progress, Reblur, out_folder, thresholds};
 use super::consistency::{EventOptions, Findings};
 use super::contact_sheet::contact_sheet;
 use super::failure::Failure;
@@ -53,12 +53,9 @@ pub(crate) struct Deblur {
     #[arg(long, value_name = "N", conflicts_with = "at")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..))]
     frames: Option<u16>,
-    /// Add what the mean of N restored instants lacks of the blurry frame: often a better image, for
-    /// N times the computation [default: with --frames, the instants that are restored anyway].
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "9", value_parser = clap::value_parser!(u16).range(5..))]
-    reblur: Option<u16>,
-    /// With --frames: do not make the mean of the restored images equal to the blurry frame.
+    #[command(flatten)]
+    reblur: Reblur,
+    /// With five or more --frames, their difference is added by default; this leaves it out.
     #[arg(long, requires = "frames", conflicts_with = "reblur")]
     no_reblur: bool,
     /// The network (san), or the event-based double integral (edi), which needs no weights.
@@ -134,10 +131,10 @@ impl Deblur {
                 let mut deblurrer = self.network.deblurrer()?;
                 // Without an option, only where it costs nothing.
                 let free = self.frames.filter(|n| *n >= MIN_REBLUR_INSTANTS && !self.no_reblur);
-                deblurrer.set_reblur_instants(self.reblur.or(free));
+                deblurrer.set_reblur_instants(self.reblur.instants.or(free));
                 Restorer::San(Box::new(deblurrer))
             }
-            Method::Edi if self.reblur.is_some() => {
+            Method::Edi if self.reblur.instants.is_some() => {
                 return Err("--reblur has no effect on --method edi".into());
             }
             Method::Edi => {
@@ -285,7 +282,7 @@ mod tests {
             let matches = command.try_get_matches_from(given)?;
             let deblur = Deblur::from_arg_matches(&matches)?;
             assert_eq!(deblur.inputs, [PathBuf::from("pair.npz")]);
-            Ok::<_, clap::Error>(deblur.reblur)
+            Ok::<_, clap::Error>(deblur.reblur.instants)
         };
         assert_eq!(parse("--reblur").ok(), Some(Some(DEFAULT_REBLUR_INSTANTS)));
         assert_eq!(parse("--reblur=5").ok(), Some(Some(5)));

@@ -4,7 +4,7 @@ mod compare;
 mod evaluation;
 mod report;
 
-use super::common::{Compute, read_weights, thresholds};
+use super::common::{Compute, Reblur, read_weights, thresholds};
 use super::consistency::EventOptions;
 use super::failure::Failure;
 use compare::Comparison;
@@ -46,11 +46,8 @@ pub(crate) struct Test {
     /// Estimate the contrast thresholds of every recording, even if they are known.
     #[arg(long, conflicts_with = "thresholds")]
     estimate_thresholds: bool,
-    /// Add what the mean of N restored instants lacks of the blurry frame: often a better image, for
-    /// N times the computation.
-    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "9", value_parser = clap::value_parser!(u16).range(5..))]
-    reblur: Option<u16>,
+    #[command(flatten)]
+    reblur: Reblur,
     /// Skip recordings that training would reject: without events, with hot pixels, or with
     /// exposures of different lengths. By default they are reported and included in the scores,
     /// as in the authors' code.
@@ -113,7 +110,7 @@ impl Test {
         };
         let contrasts = contrasts.timed(self.events.times());
         let mut deblurrer = Deblurrer::new(engine);
-        deblurrer.set_reblur_instants(self.reblur);
+        deblurrer.set_reblur_instants(self.reblur.instants);
         evaluation.run(deblurrer, contrasts, comparison)
     }
 }
