@@ -32,6 +32,18 @@ struct FoundPair {
     stamp: Option<(u64, SystemTime)>,
 }
 
+/// A path at which no files were found, and why.
+fn not_searched(error: FindError) -> (PathBuf, String) {
+    match error {
+        FindError::Io { path, cause } => (path, cause.to_string()),
+        FindError::Empty(path) => {
+            let advice = folder_advice(&path).map_or_else(String::new, |text| format!(": {text}"));
+            (path, format!("no npz files in it{advice}"))
+        }
+        FindError::Deep(path) => (path, "nested too deeply; not searched".to_owned()),
+    }
+}
+
 /// The planned contents of a dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
@@ -108,20 +120,8 @@ impl Plan {
             for found in found {
                 let file = match found {
                     Ok(file) => file,
-                    Err(FindError::Io { path, cause }) => {
-                        plan.broken.push((path, cause.to_string()));
-                        continue;
-                    }
-                    Err(FindError::Empty(path)) => {
-                        let mut why = "no npz files in it".to_owned();
-                        if let Some(advice) = folder_advice(&path) {
-                            why += &format!(": {advice}");
-                        }
-                        plan.broken.push((path, why));
-                        continue;
-                    }
-                    Err(FindError::Deep(path)) => {
-                        plan.broken.push((path, "nested too deeply; not searched".into()));
+                    Err(error) => {
+                        plan.broken.push(not_searched(error));
                         continue;
                     }
                 };

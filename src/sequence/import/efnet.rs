@@ -59,6 +59,33 @@ const EXAMINED_EVENTS: usize = 1 << 16;
 /// Names of x, y, t and p in `/events`.
 const NAMES: [[&str; 4]; 2] = [["xs", "ys", "ts", "ps"], ["x", "y", "t", "p"]];
 
+/// The names of the arrays of events in a file.
+fn names_of_events(file: &File) -> Option<[&'static str; 4]> {
+    let known = file.names("events");
+    let has = |name: &&str| known.iter().any(|k| k.as_str() == *name);
+    NAMES.into_iter().find(|names| names.iter().all(has))
+}
+
+/// The pictures that have an exposure, in order of time.
+fn frames(
+    names: &[String],
+    exposures: Vec<Option<[i64; 2]>>,
+    skipped: &mut Vec<String>,
+) -> Vec<FrameInfo> {
+    let mut found = Vec::new();
+    for (at, (name, exposure)) in names.iter().zip(exposures).enumerate() {
+        let name = name.clone();
+        match exposure {
+            Some(exposure_us) => found.push((FrameInfo { name, exposure_us }, at)),
+            None => skipped.push(format!(
+                "{name}: it has no exposure: its times are not numbers, or it is the first or last \
+                 frame of exposures without a gap"
+            )),
+        }
+    }
+    ordered(found, skipped).into_iter().map(|(frame, _)| frame).collect()
+}
+
 impl EfNet {
     pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<Self, ImportError> {
         let file = File::open(path)?;
@@ -67,11 +94,7 @@ impl EfNet {
         let first = names.first().ok_or_else(|| {
             bad("no group /images: not a file of EFNet's (GoPro, REBlur), whose layout this reads")
         })?;
-        let known = file.names("events");
-        let names_of_events = NAMES
-            .into_iter()
-            .find(|names| names.iter().all(|name| known.iter().any(|k| k.as_str() == *name)));
-        let events = names_of_events.ok_or_else(|| {
+        let events = names_of_events(&file).ok_or_else(|| {
             bad("no arrays xs, ys, ts and ps in /events: not a file of EFNet's, whose layout this reads")
         })?;
         let [_, _, times, signs] = events.map(|name| format!("events/{name}"));
@@ -96,21 +119,7 @@ impl EfNet {
         let us = |t: f64| (t * unit.in_us()).round() as i64;
         remarks.push(format!("times in {}", unit.symbol()));
         let exposures = exposures(path, &stamps, us, options)?;
-        let infos = names.iter().zip(exposures).enumerate().filter_map(|(at, (name, exposure))| {
-            let name = name.clone();
-            match exposure {
-                Some(exposure_us) => Some((FrameInfo { name, exposure_us }, at)),
-                None => {
-                    skipped.push(format!(
-                        "{name}: it has no exposure: its times are not numbers, or it is the first \
-                         or last frame of exposures without a gap"
-                    ));
-                    None
-                }
-            }
-        });
-        let infos: Vec<_> = infos.collect();
-        let frames: Vec<_> = ordered(infos, &mut skipped).into_iter().map(|(f, _)| f).collect();
+        let frames = frames(&names, exposures, &mut skipped);
         let values = file.array(&format!("images/{first}"))?;
         // Damaged pictures are reported where they are read.
         let others = names.iter().step_by(names.len().div_ceil(EXAMINED)).skip(1);

@@ -64,6 +64,30 @@ fn event_files(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, ImportEr
     Ok(files)
 }
 
+/// The events of an exposure with their times and places, without their polarities: of all files of
+/// its picture but the last one. The unit of times is found with the first events.
+fn exposure_events(
+    files: &[PathBuf],
+    unit: &mut Option<TimeUnit>,
+    polarities: &mut Polarities,
+    remarks: &mut Vec<String>,
+) -> Result<Vec<Event>, ImportError> {
+    let read = files.iter().take(files.len().saturating_sub(1)).map(|file| NpzEvents::read(file));
+    let read: Vec<NpzEvents> = read.collect::<Result<_, _>>()?;
+    if unit.is_none() && read.iter().any(|file| file.count() > 0) {
+        let (guessed, remark) = NpzEvents::guess_unit(&read, LONGEST_EXPOSURE_S);
+        remarks.extend(remark);
+        *unit = Some(guessed);
+    }
+    let unit = unit.unwrap_or(TimeUnit::Microseconds);
+    let mut events = Vec::new();
+    for read in read.into_iter().map(NpzEvents::swapped) {
+        polarities.add(read.polarities());
+        read.append(1.0, unit, |_| Some(true), &mut events);
+    }
+    Ok(events)
+}
+
 struct Frame {
     picture: PathBuf,
     sharp: PathBuf,
@@ -114,26 +138,14 @@ impl HighRev {
                 skipped.push(format!("{stem}: fewer than two files of events"));
                 continue;
             };
-            let read = events.iter().take(events.len() - 1).map(|file| NpzEvents::read(file));
-            let read: Vec<NpzEvents> = match read.collect::<Result<_, _>>() {
-                Ok(read) => read,
+            let first = exposure_events(events, &mut unit, &mut polarities, &mut remarks);
+            let first = match first {
+                Ok(first) => first,
                 Err(error) => {
                     skipped.push(format!("{stem}: {error}"));
                     continue;
                 }
             };
-            if unit.is_none() && read.iter().any(|file| file.count() > 0) {
-                let (guessed, remark) = NpzEvents::guess_unit(&read, LONGEST_EXPOSURE_S);
-                remarks.extend(remark);
-                unit = Some(guessed);
-            }
-            let unit = unit.unwrap_or(TimeUnit::Microseconds);
-            let mut first = Vec::new();
-            for read in read.into_iter().map(NpzEvents::swapped) {
-                polarities.add(read.polarities());
-                // Here only their times and places count.
-                read.append(1.0, unit, |_| Some(true), &mut first);
-            }
             let times = first.iter().map(|e| e.t_us);
             let Some((start, last)) = times.clone().min().zip(times.max()) else {
                 skipped.push(format!("{stem}: its exposure has no events"));

@@ -5,11 +5,12 @@ use super::choice::{self, Camera, joined};
 use super::geometry::{Grids, MAX_SENSOR_SIDE, Region};
 use super::refusal::missing_streams;
 use super::sensor;
-use super::survey::{LOOKED_AT, first_usable, of_stream, samples, source, survey};
+use super::survey::{LOOKED_AT, SurveyedFrames, first_usable, of_stream, samples, source, survey};
 use crate::camera::split::StreamKind;
 use crate::formats::aedat4::{
-    FrameHead, FrameSource, Index, PacketKind, PacketPlace, Reader, SampleType, White,
+    FrameHead, FrameSource, Index, PacketKind, PacketPlace, Reader, SampleType, StreamInfo, White,
 };
+use crate::image::Size;
 use crate::sequence::replay::options::ReplayOptions;
 use crate::sequence::replay::tape::timeline::TapeError;
 use std::collections::BTreeMap;
@@ -112,7 +113,97 @@ fn others(setup: &mut Setup, cameras: &[Camera]) {
     }
 }
 
-/// The setup for one camera.
+/// The frames that are played.
+struct ChosenFrames<'a> {
+    stream: &'a StreamInfo,
+    seen: SurveyedFrames,
+    source: FrameSource,
+}
+
+/// Chooses the stream of frames: one of the image sensor, or the first one of an unknown source.
+fn choose_frames<'a>(
+    reader: &mut Reader,
+    index: &Index,
+    camera: &'a Camera,
+) -> Result<ChosenFrames<'a>, TapeError> {
+    let (mut chosen, mut computed) = (None, None);
+    for stream in &camera.frames {
+        let seen = survey(reader, index, stream.number, |l| {
+            let sensor = l.sources.contains_key(&FrameSource::Sensor);
+            let unknown = l.sources.contains_key(&FrameSource::Unknown);
+            l.heads.len() >= LOOKED_AT && (sensor || unknown)
+        })?;
+        if seen.heads.is_empty() {
+            continue;
+        }
+        match source(&seen, stream) {
+            Ok(FrameSource::Sensor) => {
+                return Ok(ChosenFrames { stream, seen, source: FrameSource::Sensor });
+            }
+            Ok(source) if chosen.is_none() => chosen = Some(ChosenFrames { stream, seen, source }),
+            Ok(_) => {}
+            Err(source) => computed = computed.or(Some(source)),
+        }
+    }
+    chosen.ok_or_else(|| {
+        refused(match computed {
+            Some(source) => format!(
+                "its frames are {}, not from an image sensor: there is no blurry frame to restore",
+                source.describe()
+            ),
+            None => "none of its frames can be read: the file is damaged".to_owned(),
+        })
+    })
+}
+
+/// The other streams of events and of frames, beside those that are used.
+fn unused_streams(
+    camera: &Camera,
+    events: Option<&StreamInfo>,
+    frames: Option<&StreamInfo>,
+) -> Vec<String> {
+    let mut names = Vec::new();
+    for (streams, used) in [(&camera.events, events), (&camera.frames, frames)] {
+        let Some(used) = used else { continue };
+        for other in streams.iter().filter(|s| s.number != used.number) {
+            let name = if other.output.is_empty() { "unnamed" } else { &other.output };
+            names.push(format!("{} ({name})", other.number));
+        }
+    }
+    names
+}
+
+/// The size of the event sensor, or of the frames where they are played alone.
+fn sensor_size(
+    reader: &mut Reader,
+    index: &Index,
+    options: &ReplayOptions,
+    (events, frames): (Option<&StreamInfo>, Option<&ChosenFrames<'_>>),
+    warnings: &mut Vec<String>,
+) -> Result<Size, TapeError> {
+    let frame_size = frames.and_then(|f| f.stream.size);
+    let used = |f: &ChosenFrames<'_>| -> Vec<FrameHead> {
+        f.seen.heads.iter().filter(|h| h.source == f.source).copied().collect()
+    };
+    let used = frames.map(used).unwrap_or_default();
+    let Some(events) = events else {
+        let size = used.first().map(|h| h.size).or(frame_size);
+        return size.ok_or_else(|| refused("no frame in it"));
+    };
+    let sample = sensor::sample(reader, of_stream(index, events.number))?;
+    let stated = events.size.or(reader.size_in_text());
+    let known = sensor::SizeEvidence { option: options.sensor, stated, frame_size };
+    let size = sensor::size(&known, &used, &sample, warnings).map_err(refused)?;
+    if size.width.max(size.height) > MAX_SENSOR_SIDE {
+        return Err(refused(format!(
+            "an event sensor of {size} pixels, as the header states, is larger than the \
+             {MAX_SENSOR_SIDE} a side that are supported: state the right size with ,sensor=WxH"
+        )));
+    }
+    Ok(size)
+}
+
+/// The setup for one camera, of which frames, events or both are played.
 fn of_camera(
     reader: &mut Reader,
     index: &Index,
@@ -121,122 +212,50 @@ fn of_camera(
     (frames, events): (bool, bool),
 ) -> Result<Setup, TapeError> {
     let mut warnings = Vec::new();
-    let chosen_events = camera.events.first().filter(|_| events);
-    let mut chosen = None;
-    let mut computed = None;
-    if frames {
-        for stream in &camera.frames {
-            let looked = survey(reader, index, stream.number, |l| {
-                let sensor = l.sources.contains_key(&FrameSource::Sensor);
-                let unknown = l.sources.contains_key(&FrameSource::Unknown);
-                l.heads.len() >= LOOKED_AT && (sensor || unknown)
-            })?;
-            if looked.heads.is_empty() {
-                continue;
-            }
-            match source(&looked, stream) {
-                Ok(FrameSource::Sensor) => {
-                    chosen = Some((stream, looked, FrameSource::Sensor));
-                    break;
-                }
-                Ok(source) if chosen.is_none() => chosen = Some((stream, looked, source)),
-                Ok(_) => {}
-                Err(source) => computed = computed.or(Some(source)),
-            }
-        }
-        if chosen.is_none() {
-            return Err(refused(match computed {
-                Some(source) => format!(
-                    "its frames are {}, not from an image sensor: there is no blurry frame to \
-                     restore",
-                    source.describe()
-                ),
-                None => "none of its frames can be read: the file is damaged".to_owned(),
-            }));
-        }
-    }
-    let unused: Vec<String> = camera
-        .events
-        .iter()
-        .filter(|s| events && Some(s.number) != chosen_events.map(|e| e.number))
-        .chain(camera.frames.iter().filter(|s| {
-            frames && Some(s.number) != chosen.as_ref().map(|(stream, ..)| stream.number)
-        }))
-        .map(|s| {
-            format!("{} ({})", s.number, if s.output.is_empty() { "unnamed" } else { &s.output })
-        })
-        .collect();
+    let events = camera.events.first().filter(|_| events);
+    let frames = match frames {
+        true => Some(choose_frames(reader, index, camera)?),
+        false => None,
+    };
+    let unused = unused_streams(camera, events, frames.as_ref().map(|f| f.stream));
     if !unused.is_empty() {
         warnings.push(format!("streams that are not used: {}", joined(&unused)));
     }
-    let heads = chosen.as_ref().map_or(&[][..], |(_, looked, _)| looked.heads.as_slice());
-    let source = chosen.as_ref().map_or(FrameSource::Unknown, |(_, _, source)| *source);
-    if let Some((_, looked, _)) = &chosen {
-        for other in looked.sources.keys().filter(|s| **s != source) {
+    let source = frames.as_ref().map_or(FrameSource::Unknown, |f| f.source);
+    if let Some(frames) = &frames {
+        for other in frames.seen.sources.keys().filter(|s| **s != source) {
             warnings.push(format!("frames that are {} are not used", other.describe()));
         }
     }
-    let frame_size = chosen.as_ref().and_then(|(stream, ..)| stream.size);
-    let sample = match chosen_events {
-        Some(stream) => sensor::sample(reader, of_stream(index, stream.number))?,
-        None => sensor::Extent::default(),
-    };
-    let stated = chosen_events.and_then(|s| s.size).or(reader.size_in_text());
-    let known = sensor::SizeEvidence { option: options.sensor, stated, frame_size };
-    let used: Vec<FrameHead> = heads.iter().filter(|h| h.source == source).copied().collect();
-    let sensor_size = match chosen_events {
-        Some(_) => sensor::size(&known, &used, &sample, &mut warnings).map_err(refused)?,
-        // Frames alone lie on their own grid.
-        None => {
-            used.first().map(|h| h.size).or(frame_size).ok_or_else(|| refused("no frame in it"))?
-        }
-    };
-    if chosen_events.is_some() && sensor_size.width.max(sensor_size.height) > MAX_SENSOR_SIDE {
-        return Err(refused(format!(
-            "an event sensor of {sensor_size} pixels, as the header states, is larger than the \
-             {MAX_SENSOR_SIDE} a side that are supported: state the right size with ,sensor=WxH"
-        )));
-    }
-    let frame_grid = match chosen_events {
-        // A size that the user states is that of the frames' own pixels too.
-        Some(_) => frame_size.filter(|_| options.sensor.is_none()),
-        None => None,
-    };
+    let size = sensor_size(reader, index, options, (events, frames.as_ref()), &mut warnings)?;
+    // A size that the user states is that of the frames' own pixels too.
+    let frame_grid = frames.as_ref().and_then(|f| f.stream.size);
+    let frame_grid = frame_grid.filter(|_| events.is_some() && options.sensor.is_none());
     let exposure_us = options.exposure_us;
-    let grids = Grids { events: sensor_size, frames: frame_grid, source, exposure_us };
-    let mut region = Region::whole(sensor_size);
+    let grids = Grids { events: size, frames: frame_grid, source, exposure_us };
+    let mut region = Region::whole(size);
     let mut whites = Vec::new();
-    if let Some((stream, ..)) = &chosen {
-        let (head, first) = first_usable(reader, index, stream.number, &grids)?;
+    if let Some(frames) = &frames {
+        let (head, first) = first_usable(reader, index, frames.stream.number, &grids)?;
         region = first;
-        if region != Region::whole(sensor_size) {
+        if region != Region::whole(size) {
             warnings.push(format!(
-                "frames show {} pixels at ({}, {}) of the event sensor's {sensor_size}: events \
-                 outside are left out",
+                "frames show {} pixels at ({}, {}) of the event sensor's {size}: events outside are \
+                 left out",
                 region.size, region.x, region.y
             ));
         }
-        whites = samples(reader, index, stream.number, options.bits, &mut warnings)?;
+        whites = samples(reader, index, frames.stream.number, options.bits, &mut warnings)?;
         if options.exposure_us.is_some() && head.exposure.is_some() {
             warnings.push("frames state their exposure, which is used".to_owned());
         }
     }
-    let numbers: Vec<i32> = chosen_events
-        .map(|s| s.number)
-        .into_iter()
-        .chain(chosen.as_ref().map(|(s, ..)| s.number))
-        .chain(camera.triggers.first().map(|s| s.number))
-        .collect();
+    let events = events.map(|s| s.number);
+    let frames = frames.map(|f| f.stream.number);
+    let triggers = camera.triggers.first().map(|s| s.number);
+    let numbers: Vec<i32> = [events, frames, triggers].into_iter().flatten().collect();
     let places: Vec<PacketPlace> =
         index.packets.iter().filter(|p| numbers.contains(&p.stream)).copied().collect();
-    Ok(Setup {
-        camera: camera.name.clone(),
-        places,
-        events: chosen_events.map(|s| s.number),
-        frames: chosen.as_ref().map(|(stream, ..)| stream.number),
-        grids,
-        region,
-        whites,
-        warnings,
-    })
+    let camera = camera.name.clone();
+    Ok(Setup { camera, places, events, frames, grids, region, whites, warnings })
 }
