@@ -79,18 +79,11 @@ pub fn adapt(
         let crop = Crop::fitting(&Pair::read(path).ok()?, settings.side)?;
         (Some(crop.scale) == scale).then_some(crop)
     };
-    let first = all.files().iter().find_map(fitting);
-    let Some(crop) = first else {
-        let text = "no usable pair: pairs must be readable, with at least 16x16 event pixels and \
-                    images a whole number of times as large";
-        let why = all.files().iter().find_map(|path| Pair::read(path).err());
-        let why = why.map_or_else(String::new, |why| format!(" ({why})"));
-        return Err(TrainError::Data(format!("{}: {text}{why}", recording.display())));
-    };
+    let crop =
+        all.files().iter().find_map(fitting).ok_or_else(|| no_usable_pair(recording, &all))?;
     let all =
         Recordings::new(recording, Some(crop))?.reading(weights.event_input(), settings.thresholds);
     let all = all.timed(settings.times);
-    // Held-out pairs are evenly spaced over the recording.
     let usable: Vec<usize> = (0..all.files().len())
         .into_par_iter()
         .filter(|i| all.unlabelled(*i, &[settings.seed, EVALUATION, *i as u64, 0]).is_some())
@@ -103,13 +96,7 @@ pub fn adapt(
     if !skipped.is_empty() {
         watch.notify(&format!("{} of {} recordings skipped", skipped.len(), all.files().len()));
     }
-    let held_out: Vec<usize> = (usable.iter().enumerate())
-        .filter(|(i, _)| i % HELD_OUT_ONE_IN == HELD_OUT_ONE_IN / 2)
-        .map(|(_, n)| *n)
-        .collect();
-    let held_out =
-        if held_out.is_empty() { usable.iter().rev().take(1).copied().collect() } else { held_out };
-    let training: Vec<usize> = usable.iter().filter(|i| !held_out.contains(i)).copied().collect();
+    let (training, held_out) = divided(&usable);
     if training.is_empty() {
         let n = usable.len();
         let text =
@@ -165,6 +152,26 @@ pub fn adapt(
         weights,
         skipped,
     })
+}
+
+fn no_usable_pair(recording: &Path, all: &Recordings) -> TrainError {
+    let text = "no usable pair: pairs must be readable, with at least 16x16 event pixels and images \
+                a whole number of times as large";
+    let why = all.files().iter().find_map(|path| Pair::read(path).err());
+    let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+    TrainError::Data(format!("{}: {text}{why}", recording.display()))
+}
+
+/// Divides pairs into those for training and those that are held out, which are evenly spaced over
+/// the recording.
+fn divided(usable: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let mut held_out: Vec<usize> =
+        usable.iter().skip(HELD_OUT_ONE_IN / 2).step_by(HELD_OUT_ONE_IN).copied().collect();
+    if held_out.is_empty() {
+        held_out.extend(usable.last());
+    }
+    let training = usable.iter().filter(|i| !held_out.contains(i)).copied().collect();
+    (training, held_out)
 }
 
 /// The result of the training loop.

@@ -100,30 +100,14 @@ impl Files {
 /// training data. The state on disk is valid in any case.
 pub fn run(
     settings: &Settings,
-    mut first: Vec<f32>,
+    first: Vec<f32>,
     batches: &dyn DataLoader,
     validation: &Validation,
     watch: &mut dyn TrainObserver,
 ) -> Result<State, TrainError> {
     let files = Files::new(&settings.out);
     let _lock = super::lock(&settings.out)?;
-    let mut state = if files.state.exists() {
-        let state = State::read(&files.state, settings.event_input)?;
-        if state.position.plan != settings.plan() {
-            let (found, expected) = (state.position.plan, settings.plan());
-            return Err(TrainError::Plan { path: files.state, found, expected });
-        }
-        watch.notify(&format!("resuming after step {}", state.adam.steps));
-        state
-    } else {
-        let position = Position { plan: settings.plan(), ..Position::default() };
-        if settings.offsets.iter().all(|(_, offsets)| *offsets == Offsets::Zero) {
-            // Offsets that the initial weights have learned would be used when they restore, but not
-            // by this training.
-            Net::layout(settings.event_input).zero_offsets(&mut first);
-        }
-        State { position, adam: Adam::new(first), teacher: None }
-    };
+    let mut state = starting_state(settings, &files.state, first, watch)?;
     let mut metrics = Metrics::open(&files.metrics, state.adam.steps, true)?;
     let (adam, step) = (state.adam.clone(), state.adam.steps);
     let mut learner =
@@ -205,6 +189,31 @@ pub fn run(
     let remarks = batches.recordings().map(Recordings::remarks).unwrap_or_default();
     remarks.iter().for_each(|line| watch.notify(line));
     result.map(|()| state)
+}
+
+/// The state in the output folder, or a new one that starts from `first`.
+fn starting_state(
+    settings: &Settings,
+    path: &Path,
+    mut first: Vec<f32>,
+    watch: &mut dyn TrainObserver,
+) -> Result<State, TrainError> {
+    if path.exists() {
+        let state = State::read(path, settings.event_input)?;
+        if state.position.plan != settings.plan() {
+            let (found, expected) = (state.position.plan, settings.plan());
+            return Err(TrainError::Plan { path: path.to_owned(), found, expected });
+        }
+        watch.notify(&format!("resuming after step {}", state.adam.steps));
+        return Ok(state);
+    }
+    if settings.offsets.iter().all(|(_, offsets)| *offsets == Offsets::Zero) {
+        // Offsets that the initial weights have learned would be used when they restore, but not
+        // by this training.
+        Net::layout(settings.event_input).zero_offsets(&mut first);
+    }
+    let position = Position { plan: settings.plan(), ..Position::default() };
+    Ok(State { position, adam: Adam::new(first), teacher: None })
 }
 
 /// Writes scores, a contact sheet and the weights (the moving average of the parameters).

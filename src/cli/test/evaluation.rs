@@ -1,6 +1,7 @@
 //! The evaluation of a dataset: restores its recordings, scores and writes the images.
 
 use super::compare::Comparison;
+use super::folders::{Folders, save};
 use super::report::{Report, Score};
 use crate::cli::common::Progress;
 use crate::cli::consistency::{EventOptions, Findings};
@@ -11,7 +12,6 @@ use gem_live::deblur::metrics::{psnr, ssim};
 use gem_live::exposure::Exposure;
 use gem_live::exposure::consistency::Finding;
 use gem_live::formats::config::Config;
-use gem_live::formats::pictures::write_png;
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::{
     Blur, FileThresholds, FindError, GroundTruth, Pair, ReadOptions, RepairedFiles, missing_part,
@@ -19,22 +19,8 @@ use gem_live::sequence::{
 };
 use gem_live::time::TimeRange;
 use gem_live::train::recordings::fault;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
-
-/// Folders for the images; `None` without a save_path, in which case no image is written.
-struct Folders {
-    result: Option<PathBuf>,
-    blur: Option<PathBuf>,
-    truth: Option<PathBuf>,
-}
-
-impl Folders {
-    fn new(config: &Config) -> Self {
-        let under = |name: &str| config.save_path.as_ref().map(|p| p.join(name));
-        Self { result: under("Result"), blur: under("Blur"), truth: under("GroundTruth") }
-    }
-}
 
 /// An evaluation of all recordings of a dataset.
 pub(super) struct Evaluation<'a> {
@@ -42,6 +28,26 @@ pub(super) struct Evaluation<'a> {
     folders: Folders,
     skip_invalid: bool,
     events: EventOptions,
+}
+
+/// What the recordings are evaluated with, and what was found so far.
+struct Job {
+    deblurrer: Deblurrer,
+    contrasts: FileThresholds,
+    comparison: Option<Comparison>,
+    report: Report,
+    findings: Findings,
+    repaired: RepairedFiles,
+    progress: Progress,
+    counts: Counts,
+}
+
+/// Numbers of recordings.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    evaluated: usize,
+    invalid: usize,
+    failed: usize,
 }
 
 impl<'a> Evaluation<'a> {
@@ -52,9 +58,9 @@ impl<'a> Evaluation<'a> {
     /// Restores and scores all recordings, prints and writes the results.
     pub(super) fn run(
         &self,
-        mut deblurrer: Deblurrer,
-        mut contrasts: FileThresholds,
-        mut comparison: Option<Comparison>,
+        deblurrer: Deblurrer,
+        contrasts: FileThresholds,
+        comparison: Option<Comparison>,
     ) -> Result<ExitCode, Failure> {
         let folder = self.config.root_path.join("test");
         let (files, ignored) = recordings_in(&folder).map_err(|error| match folder.exists() {
@@ -67,12 +73,17 @@ impl<'a> Evaluation<'a> {
         if files.is_empty() {
             return Err(FindError::Empty(folder).into());
         }
-        let mut progress = Progress::new(files.len());
-        let mut report = Report::default();
-        let (mut failed, mut invalid, mut evaluated) = (0, 0, 0);
-        let mut findings = Findings::new(self.events);
+        let mut job = Job {
+            deblurrer,
+            contrasts,
+            comparison,
+            report: Report::default(),
+            findings: Findings::new(self.events),
+            repaired: RepairedFiles::default(),
+            progress: Progress::new(files.len()),
+            counts: Counts::default(),
+        };
         let finishing = Finishing::new();
-        let mut repaired = RepairedFiles::default();
         let options = ReadOptions {
             scale_factor: Some(self.config.scale_factor),
             times: self.events.times(),
@@ -81,50 +92,55 @@ impl<'a> Evaluation<'a> {
             if finishing.requested() {
                 break;
             }
-            let pair = Pair::read_with_repairs(path, &options).map_err(Failure::from);
-            if let Ok((_, repairs)) = &pair
-                && !repairs.is_empty()
-            {
-                repaired.add(repairs);
-                progress.notify(&format!("{}: {repairs}", path.display()));
-            }
-            let pair = pair.map(|(pair, _)| pair);
-            let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
-            let pair = pair.and_then(|pair| {
-                let mut found = self.findings(&pair);
-                // Reported below.
-                found.retain(|f| self.events.strict || Some(f.to_string()) != why);
-                findings.add(path, &found, |line| progress.notify(line))?;
-                Ok(pair)
-            });
-            if let Some(why) = why.filter(|_| pair.is_ok()) {
-                invalid += 1;
-                progress.notify(&format!("{}: {why}", path.display()));
-                if self.skip_invalid {
-                    progress.step("skipped");
-                    continue;
-                }
-            }
-            let done = pair.and_then(|pair| {
-                let contrast = contrasts.of(path, &pair)?;
-                deblurrer.set_thresholds(contrast.thresholds);
-                if let Some(comparison) = comparison.as_mut() {
-                    comparison.set_contrast(contrast);
-                }
-                self.evaluate_file(path, &pair, &mut deblurrer, &mut report, &mut comparison)
-            });
-            match done {
-                Ok(line) => {
-                    evaluated += 1;
-                    progress.step(&line);
-                }
-                Err(error) => {
-                    failed += 1;
-                    progress.notify(&format!("{}: {error}", path.display()));
-                    progress.step("failed");
-                }
+            self.recording(path, &options, &mut job);
+        }
+        let counts = job.counts;
+        self.print(job)?;
+        self.exit_code(counts, files.len(), finishing.requested())
+    }
+
+    /// Evaluates one recording, unless it is invalid and those are skipped.
+    fn recording(&self, path: &Path, options: &ReadOptions, job: &mut Job) {
+        let pair = Pair::read_with_repairs(path, options).map_err(Failure::from);
+        if let Ok((_, repairs)) = &pair
+            && !repairs.is_empty()
+        {
+            job.repaired.add(repairs);
+            job.progress.notify(&format!("{}: {repairs}", path.display()));
+        }
+        let pair = pair.map(|(pair, _)| pair);
+        let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
+        let pair = pair.and_then(|pair| {
+            let mut found = self.findings(&pair);
+            // Reported below.
+            found.retain(|f| self.events.strict || Some(f.to_string()) != why);
+            job.findings.add(path, &found, |line| job.progress.notify(line))?;
+            Ok(pair)
+        });
+        if let Some(why) = why.filter(|_| pair.is_ok()) {
+            job.counts.invalid += 1;
+            job.progress.notify(&format!("{}: {why}", path.display()));
+            if self.skip_invalid {
+                job.progress.step("skipped");
+                return;
             }
         }
+        match pair.and_then(|pair| self.evaluate_file(path, &pair, job)) {
+            Ok(line) => {
+                job.counts.evaluated += 1;
+                job.progress.step(&line);
+            }
+            Err(error) => {
+                job.counts.failed += 1;
+                job.progress.notify(&format!("{}: {error}", path.display()));
+                job.progress.step("failed");
+            }
+        }
+    }
+
+    /// Prints and writes the results.
+    fn print(&self, job: Job) -> Result<(), Failure> {
+        let Job { comparison, report, findings, repaired, progress, counts, .. } = job;
         progress.finish();
         if !repaired.is_empty() {
             eprintln!("gem-live: {repaired}");
@@ -138,16 +154,26 @@ impl<'a> Evaluation<'a> {
             comparison.print(&report);
             others.extend([("blurry", &comparison.blurry), ("edi", &comparison.edi)]);
         }
-        let all = files.len();
         match &self.config.save_path {
-            Some(path) if evaluated > 0 => {
+            Some(path) if counts.evaluated > 0 => {
                 report.write(path, &others)?;
                 let what = if report.is_empty() { "pictures" } else { "pictures and results" };
                 println!("{what} in {}", path.display());
             }
             _ => {}
         }
-        if finishing.requested() {
+        Ok(())
+    }
+
+    /// Reports recordings that were not evaluated; whether the command succeeded.
+    fn exit_code(
+        &self,
+        counts: Counts,
+        all: usize,
+        is_interrupted: bool,
+    ) -> Result<ExitCode, Failure> {
+        let Counts { evaluated, invalid, failed } = counts;
+        if is_interrupted {
             let part = "the results cover only a part of the";
             let line = format!("interrupted: {part} {all} recordings, of which {failed} failed");
             if evaluated == 0 || failed > 0 {
@@ -190,14 +216,12 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Restores one recording, adds its scores, and returns a summary line.
-    fn evaluate_file(
-        &self,
-        path: &Path,
-        pair: &Pair,
-        deblurrer: &mut Deblurrer,
-        report: &mut Report,
-        comparison: &mut Option<Comparison>,
-    ) -> Result<String, Failure> {
+    fn evaluate_file(&self, path: &Path, pair: &Pair, job: &mut Job) -> Result<String, Failure> {
+        let contrast = job.contrasts.of(path, pair)?;
+        job.deblurrer.set_thresholds(contrast.thresholds);
+        if let Some(comparison) = &mut job.comparison {
+            comparison.set_contrast(contrast);
+        }
         let prefix = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let truth = match (&pair.truth, self.config.has_gt) {
             (Some(truth), true) => Some(truth),
@@ -210,8 +234,8 @@ impl<'a> Evaluation<'a> {
             let exposure = self.exposure(pair, blur)?;
             let spans: Vec<TimeRange> =
                 targets.iter().map(|(_, t)| TimeRange::instant(*t)).collect();
-            let restored = deblurrer.restore_spans(&exposure, &spans)?;
-            if let (Some(comparison), Some(truth)) = (comparison.as_mut(), truth) {
+            let restored = job.deblurrer.restore_spans(&exposure, &spans)?;
+            if let (Some(comparison), Some(truth)) = (job.comparison.as_mut(), truth) {
                 let sharp = |(index, _): &(usize, f64)| Some((*index, truth.images.get(*index)?));
                 let sharp: Vec<_> = targets.iter().filter_map(sharp).collect();
                 comparison.score(&prefix, &exposure, &spans, &sharp)?;
@@ -235,7 +259,7 @@ impl<'a> Evaluation<'a> {
         }
         scores.sort_by_key(|s| s.index);
         let line = format!("{}: {} restored", path.display(), first.len() + second.len());
-        report.add(scores);
+        job.report.add(scores);
         Ok(line)
     }
 
@@ -272,9 +296,4 @@ impl<'a> Evaluation<'a> {
 
 fn inside(sensor: Size, x: u16, y: u16) -> bool {
     usize::from(x) < sensor.width && usize::from(y) < sensor.height
-}
-
-fn save(folder: &Option<PathBuf>, file: &str, picture: &ImageU8) -> Result<(), Failure> {
-    let Some(folder) = folder else { return Ok(()) };
-    Ok(write_png(&folder.join(file), picture)?)
 }

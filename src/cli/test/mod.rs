@@ -2,6 +2,7 @@
 
 mod compare;
 mod evaluation;
+mod folders;
 mod report;
 
 use super::common::{Compute, Reblur, read_weights, thresholds};

@@ -41,6 +41,17 @@ pub(super) struct Run<'a> {
     pub(super) skipped: Skipped,
 }
 
+/// Where a step is in the training.
+#[derive(Clone, Copy)]
+struct StepAt {
+    phase: Phase,
+    /// Number of the step, and of all steps.
+    step: u64,
+    steps: u64,
+    /// Seconds since the step before.
+    seconds: f64,
+}
+
 impl Run<'_> {
     /// Starts a cycle from the best epoch of the previous one, which also becomes its teacher.
     pub(super) fn begin(
@@ -158,26 +169,11 @@ impl Run<'_> {
                 self.skipped.report(recordings, step, &mut self.metrics, watch)?;
                 let mut running = true;
                 if !samples.is_empty() {
-                    let batch = Batch::Unlabelled { samples: &samples, objective: self.objective };
-                    let (losses, gradient) = self.learner.step(batch, step_settings)?;
-                    self.state.position.samples += samples.len();
-                    self.state.position.loss_sum += losses.total() * samples.len() as f64;
-                    let position = &mut self.state.position;
-                    position.seconds += last.elapsed().as_secs_f64();
+                    let steps = (self.epochs * batches) as u64;
+                    let seconds = last.elapsed().as_secs_f64();
                     last = Instant::now();
-                    let progress = Progress {
-                        step,
-                        steps: (self.epochs * batches) as u64,
-                        stage: phase.stage,
-                        cycle: phase.cycle,
-                        epoch,
-                        losses,
-                        gradient,
-                        rate,
-                        seconds: position.seconds,
-                    };
-                    self.metrics.write(&progress)?;
-                    running = watch.step(&progress);
+                    let at = StepAt { phase, step, steps, seconds };
+                    running = self.step(&samples, step_settings, at, watch)?;
                 }
                 self.state.position.batch = number + 1;
                 if !running || self.saved.elapsed() >= self.settings.save_every {
@@ -199,17 +195,51 @@ impl Run<'_> {
         }
         // Before the state is written: a run that is killed in between repeats the validation.
         let epochs = before + epoch + 1;
-        let is_due = epochs.is_multiple_of(VALIDATE_EVERY) || epoch + 1 == phase.epochs;
-        if is_due && !self.validation.is_empty() {
-            let step = (epochs * batches) as u64;
-            let net = self.learner.net();
-            let folder = self.folder.join("validation");
-            let scores = self.validation.report(&net, &folder, step)?;
-            self.metrics.write(&serde_json::json!({ "step": step, "validation": &scores }))?;
-            watch.validated(step, &scores);
+        if epochs.is_multiple_of(VALIDATE_EVERY) || epoch + 1 == phase.epochs {
+            self.validate((epochs * batches) as u64, watch)?;
         }
         self.end_epoch(phase)?;
         Ok(true)
+    }
+
+    /// Takes a step; `false` if the observer stops the training.
+    fn step(
+        &mut self,
+        samples: &[Unlabelled],
+        settings: StepSettings,
+        at: StepAt,
+        watch: &mut dyn TrainObserver,
+    ) -> Result<bool, TrainError> {
+        let batch = Batch::Unlabelled { samples, objective: self.objective };
+        let (losses, gradient) = self.learner.step(batch, settings)?;
+        let position = &mut self.state.position;
+        position.samples += samples.len();
+        position.loss_sum += losses.total() * samples.len() as f64;
+        position.seconds += at.seconds;
+        let progress = Progress {
+            step: at.step,
+            steps: at.steps,
+            stage: at.phase.stage,
+            cycle: at.phase.cycle,
+            epoch: position.epoch,
+            losses,
+            gradient,
+            rate: settings.rate,
+            seconds: position.seconds,
+        };
+        self.metrics.write(&progress)?;
+        Ok(watch.step(&progress))
+    }
+
+    fn validate(&mut self, step: u64, watch: &mut dyn TrainObserver) -> Result<(), TrainError> {
+        if self.validation.is_empty() {
+            return Ok(());
+        }
+        let net = self.learner.net();
+        let scores = self.validation.report(&net, &self.folder.join("validation"), step)?;
+        self.metrics.write(&serde_json::json!({ "step": step, "validation": &scores }))?;
+        watch.validated(step, &scores);
+        Ok(())
     }
 
     /// The epoch's mean loss determines whether its weights are the best of this cycle.
