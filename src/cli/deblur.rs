@@ -126,22 +126,7 @@ impl Deblur {
             Some(n) => even_instants(n),
             None => self.at.clone(),
         };
-        let restorer = match self.method {
-            Method::San => {
-                let mut deblurrer = self.network.deblurrer()?;
-                // Without an option, only where it costs nothing.
-                let free = self.frames.filter(|n| *n >= MIN_REBLUR_INSTANTS && !self.no_reblur);
-                deblurrer.set_reblur_instants(self.reblur.instants.or(free));
-                Restorer::San(Box::new(deblurrer))
-            }
-            Method::Edi if self.reblur.instants.is_some() => {
-                return Err("--reblur has no effect on --method edi".into());
-            }
-            Method::Edi => {
-                self.network.reject_options("--method edi")?;
-                Restorer::Edi
-            }
-        };
+        let restorer = self.restorer()?;
         let (found, ignored) = find_npz_files_counted(&self.inputs);
         let mut job = Job {
             instants: instant_names(&instants),
@@ -207,6 +192,25 @@ impl Deblur {
             return Err(format!("{failed} of {} inputs failed", found.len()).into());
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn restorer(&self) -> Result<Restorer, Failure> {
+        match self.method {
+            Method::San => {
+                let mut deblurrer = self.network.deblurrer()?;
+                // Without an option, only where it costs nothing.
+                let free = self.frames.filter(|n| *n >= MIN_REBLUR_INSTANTS && !self.no_reblur);
+                deblurrer.set_reblur_instants(self.reblur.instants.or(free));
+                Ok(Restorer::San(Box::new(deblurrer)))
+            }
+            Method::Edi if self.reblur.instants.is_some() => {
+                Err("--reblur has no effect on --method edi".into())
+            }
+            Method::Edi => {
+                self.network.reject_options("--method edi")?;
+                Ok(Restorer::Edi)
+            }
+        }
     }
 
     /// Restores one file and returns a summary line.

@@ -7,7 +7,7 @@ mod file_names;
 
 pub use delete::{Deleted, delete};
 
-use super::{Manifest, ManifestError, StopReason, THUMBNAIL, file_name};
+use super::{Manifest, ManifestError, Progress, StopReason, THUMBNAIL, file_name};
 use crate::formats::input;
 use crate::image::{ImageU8, Size};
 use crate::sequence::{Pair, PairHeader};
@@ -171,22 +171,8 @@ pub fn read(folder: &Path) -> Option<Sequence> {
         broken.push(format!("{} more files cannot be read", unreadable - MAX_NAMED));
     }
     if let Some(manifest) = &manifest {
-        let progress = &manifest.progress;
-        let present = files.len() as u64;
-        match &progress.ending {
-            None => broken.push("the recording was cut off, or is still running".into()),
-            Some(StopReason::Failed(why)) => broken.push(format!("the recording failed: {why}")),
-            Some(StopReason::DiskFull) => broken.push("the disk was full".into()),
-            Some(StopReason::Requested | StopReason::Complete | StopReason::Interrupted) => {}
-        }
-        if progress.ending.is_some() && present < progress.pairs {
-            broken.push(format!(
-                "{} of {} files are missing",
-                progress.pairs - present,
-                progress.pairs
-            ));
-        }
-        duration_us = duration_us.max(progress.duration_us);
+        broken.extend(faults(&manifest.progress, files.len() as u64));
+        duration_us = duration_us.max(manifest.progress.duration_us);
     }
     if partial > 0 {
         broken.push(format!("{partial} half-written files, which are ignored"));
@@ -202,6 +188,20 @@ pub fn read(folder: &Path) -> Option<Sequence> {
         image,
         broken,
     })
+}
+
+/// What went wrong according to the manifest of a recording of which `present` files exist.
+fn faults(progress: &Progress, present: u64) -> Vec<String> {
+    let ending = match &progress.ending {
+        None => Some("the recording was cut off, or is still running".to_owned()),
+        Some(StopReason::Failed(why)) => Some(format!("the recording failed: {why}")),
+        Some(StopReason::DiskFull) => Some("the disk was full".to_owned()),
+        Some(StopReason::Requested | StopReason::Complete | StopReason::Interrupted) => None,
+    };
+    let missing = progress.pairs.saturating_sub(present);
+    let missing = (progress.ending.is_some() && missing > 0)
+        .then(|| format!("{missing} of {} files are missing", progress.pairs));
+    ending.into_iter().chain(missing).collect()
 }
 
 /// A thumbnail of a sequence: the stored one, or else one made from the first readable frame.

@@ -91,6 +91,23 @@ impl Video {
         report(&self.target.out, set, f64::from(self.scale), complete)
     }
 
+    /// The recipe for frames at this rate.
+    fn recipe(&self, rate_hz: f64) -> Recipe {
+        let mut recipe = Recipe {
+            average: self.average.into(),
+            truths: self.truths.into(),
+            gap: self.gap.into(),
+            interpolated: self.interpolate as usize,
+            scale: self.scale.into(),
+            ..Recipe::published(rate_hz)
+        };
+        recipe.pixels.on = self.thresholds.on as f32;
+        recipe.pixels.off = self.thresholds.off as f32;
+        recipe.pixels.bandwidth_hz = self.bandwidth as f32;
+        recipe.pixels.seed = self.seed;
+        recipe
+    }
+
     /// Generates the pairs of one input and returns their number. Unusable inputs are recorded as
     /// skipped; only failing to write the dataset is an error.
     fn sequence(
@@ -107,18 +124,7 @@ impl Video {
                 return Ok(0);
             }
         };
-        let mut recipe = Recipe {
-            average: self.average.into(),
-            truths: self.truths.into(),
-            gap: self.gap.into(),
-            interpolated: self.interpolate as usize,
-            scale: self.scale.into(),
-            ..Recipe::published(rate_hz)
-        };
-        recipe.pixels.on = self.thresholds.on as f32;
-        recipe.pixels.off = self.thresholds.off as f32;
-        recipe.pixels.bandwidth_hz = self.bandwidth as f32;
-        recipe.pixels.seed = self.seed;
+        let recipe = self.recipe(rate_hz);
         let (mut number, mut position, mut made) = (0, 0, 0);
         let mut maker: Option<PairMaker> = None;
         let mut finished = false;
