@@ -279,23 +279,3 @@ fn collect_cameras(value: &serde_json::Value, found: &mut Vec<String>, depth: us
         _ => {}
     }
 }
-
-/// Longest name of a scene in characters, and in bytes: file systems have names of up to 255 bytes,
-/// of which a date and a number need some.
-const MAX_NAME: (usize, usize) = (64, 160);
-
-/// Makes a portable file name: keeps letters, digits and `-`, and replaces the rest with `_`.
-pub fn file_name(scene: &str) -> String {
-    let portable = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
-    let mut name = String::new();
-    for c in scene.trim().chars().take(MAX_NAME.0).map(portable) {
-        if name.len().saturating_add(c.len_utf8()) > MAX_NAME.1 {
-            break;
-        }
-        name.push(c);
-    }
-    if name.is_empty() { "scene".to_owned() } else { name }
-}
-
-#[cfg(test)]
-mod tests;

@@ -41,11 +41,11 @@ pub use films::{
 pub use header::PairHeader;
 pub use manifest::{
     FORMAT, LISTED_FILES, LISTED_GAPS, LossCount, MANIFEST, Manifest, ManifestError, Progress,
-    SessionInfo, Shapes, StopReason, THUMBNAIL, file_name,
+    SessionInfo, Shapes, StopReason, THUMBNAIL,
 };
 pub use pair::{Blur, GroundTruth, Pair, SaveError};
 pub use pair_error::PairError;
 pub use pair_reader::ReadOptions;
-pub use paths::{adapted_weights, new_path, new_sequence, recordings, snapshots};
+pub use paths::{adapted_weights, file_name, new_path, new_sequence, recordings, snapshots};
 pub use repairs::{Repair, RepairedFiles, Repairs};
 pub use sample_check::check_recording;

@@ -1,7 +1,6 @@
 //! The default paths of recordings and of other results, shared by the window and the command line.
 //! None of them is in the current folder, which may be anything.
 
-use super::file_name;
 use std::path::{Path, PathBuf};
 
 /// The name of the folder in the user's documents and pictures.
@@ -51,9 +50,35 @@ pub fn new_path(base: &Path, scene: &str, extension: &str) -> PathBuf {
     paths.find(|path| !path.exists()).unwrap_or_else(|| base.join(name + extension))
 }
 
+/// Longest name of a scene in characters, and in bytes: file systems have names of up to 255 bytes,
+/// of which a date and a number need some.
+const MAX_NAME: (usize, usize) = (64, 160);
+
+/// Makes a portable file name: keeps letters, digits and `-`, and replaces the rest with `_`.
+pub fn file_name(scene: &str) -> String {
+    let portable = |c: char| if c.is_alphanumeric() || c == '-' { c } else { '_' };
+    let mut name = String::new();
+    for c in scene.trim().chars().take(MAX_NAME.0).map(portable) {
+        if name.len().saturating_add(c.len_utf8()) > MAX_NAME.1 {
+            break;
+        }
+        name.push(c);
+    }
+    if name.is_empty() { "scene".to_owned() } else { name }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_scenes_fit_file_systems() {
+        assert_eq!(file_name(" my desk/2 "), "my_desk_2");
+        assert_eq!(file_name("  "), "scene");
+        let long = file_name(&"\u{20000}".repeat(64));
+        assert_eq!((long.len(), long.chars().count()), (160, 40));
+        assert_eq!(file_name(&"a".repeat(100)).len(), 64);
+    }
 
     #[test]
     fn results_have_absolute_default_folders() {
