@@ -16,7 +16,7 @@
 //! | [`image`] | images (planar, blue green red) in 8 bits or floating point, in pooled memory |
 //! | [`event`] | events, the network's input EGER, contrast thresholds, noise filters |
 //! | [`exposure`] | one blurry frame with its events |
-//! | [`formats`] | npz, AEDAT4, configurations, atomic files: whatever is read is bounded |
+//! | [`formats`] | npz, AEDAT4, configurations, atomic files: everything that is read is bounded |
 //! | [`network`] | the network as data, weights, and a readable scalar reference |
 //! | [`engine`] | computes the network, on the CPU or a GPU |
 //! | [`deblur`] | exposure in, sharp images out; EDI; PSNR, SSIM, sharpness |

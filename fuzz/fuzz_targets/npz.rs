@@ -1,4 +1,4 @@
-//! Recordings: whatever the bytes, an error or a recording that can be written and read again.
+//! Recordings: any bytes give an error or a recording that can be written and read again.
 
 #![no_main]
 

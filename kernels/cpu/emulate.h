@@ -4,7 +4,7 @@
 // it also stops before every atomic operation, as threads of a warp run in lock-step on a GPU. The
 // order in which fibers continue is forward, backward or random, so that a missing barrier gives
 // wrong numbers in one of them. Shared memory is allocated with its exact size and filled
-// with NaN before every block: reads of what nobody wrote, and (under AddressSanitizer) accesses
+// with NaN before every block: reads of what was not written, and (under AddressSanitizer) accesses
 // out of bounds, show.
 #pragma once
 #include <algorithm>

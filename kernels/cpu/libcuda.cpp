@@ -124,7 +124,7 @@ struct Step {
         else if (!idle) memset(reinterpret_cast<void*>(fill.at), fill.value, fill.bytes);
     }
 };
-// Steps of a captured graph, each with the numbers of those that it follows. Whatever is not ordered
+// Steps of a captured graph, each with the numbers of those that it follows. What is not ordered
 // runs in another order every time.
 using Steps = std::vector<size_t>;
 struct Graph {
@@ -168,7 +168,7 @@ struct Module { std::string ptx; };
 struct Event {
     std::chrono::steady_clock::time_point time;
     unsigned recorded = 0, happened = 0;
-    // Recorded in a capture: the graph, and the steps that it stands for.
+    // Recorded in a capture: the graph, and the steps that it contains.
     const Graph* captured = nullptr;
     Steps steps;
 };
@@ -198,7 +198,7 @@ bool go_on() {
     for (Stream* s : streams)
         if (!s->pending.empty()) (s->pending.front().ready() ? ready.push_back(s) : void(waiting = true));
     if (ready.empty()) {
-        if (waiting) misused("all streams wait for events that nobody will record");
+        if (waiting) misused("all streams wait for events that will not be recorded");
         return false;
     }
     random = random * 6364136223846793005u + 1442695040888963407u;
@@ -293,7 +293,7 @@ CALL(cuMemAlloc_v2, Address* p, size_t bytes) {
     CHECKED(cuMemAlloc_v2);
     void* memory = nullptr;
     if (!bytes || used + bytes > TOTAL || posix_memalign(&memory, 256, bytes)) return OUT_OF_MEMORY;
-    // NaN: what nobody wrote must not be read. Plans too large to be run here stay untouched.
+    // NaN: what was not written must not be read. Plans too large to be run here stay untouched.
     if (bytes < 64 << 20) memset(memory, 0xff, bytes);
     std::lock_guard lock(guard);
     allocations[*p = reinterpret_cast<Address>(memory)] = bytes;

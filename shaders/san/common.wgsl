@@ -3,7 +3,7 @@
 // vec4<f32>), LIMIT, the largest number that `Output` holds, and the constants in capitals.
 //
 // Feature maps are channels last: a pixel is its channels in vectors of four. Arithmetic is in
-// single precision, whatever the maps are stored in. A matrix of weights holds four inputs (its
+// single precision, independent of how maps are stored. A matrix of weights holds four inputs (its
 // columns) and four outputs (its rows).
 
 fn narrow(v: vec4<f32>) -> Output {

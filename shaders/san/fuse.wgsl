@@ -1,4 +1,4 @@
-// Fusion of event and image features of one level, whatever the ratio of their sizes: an MLP at
+// Fusion of event and image features of one level, for any ratio of their sizes: an MLP at
 // four corners around every pixel (LIIF, Chen et al., CVPR 2021). VECTORS: channels in vectors.
 //
 // The first layer is linear and has been applied to both maps; the last is linear too, and is

@@ -22,7 +22,7 @@ const MIN_USBFS_MB: u32 = 80;
 /// Transfer memory that manufacturers of such cameras recommend, in MiB.
 const RECOMMENDED_USBFS_MB: u32 = 1000;
 
-/// The udev rule that lets whoever sits at the computer open event cameras and USB3 Vision cameras.
+/// The udev rule that lets local users open event cameras and USB3 Vision cameras.
 pub const UDEV_RULE: &str = include_str!("../../assets/udev/65-gem-live.rules");
 
 /// The command that installs [`UDEV_RULE`]; it needs nothing but this program.

@@ -16,7 +16,7 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 pub(super) const KEPT: usize = 10;
 /// Size at which a log file is closed: a run of weeks with `-vv` must not fill the disk.
 const MAX_BYTES: u64 = 64 << 20;
-/// What stands before the arguments in the first line of a file.
+/// The text before the arguments in the first line of a file.
 pub(super) const ARGUMENTS: &str = " arguments: ";
 /// Filter directives, as in `gem_live=debug,wgpu=warn`; replaces what `-v` selects.
 const FILTER_VARIABLE: &str = "GEM_LIVE_LOG";

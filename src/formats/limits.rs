@@ -1,5 +1,5 @@
 //! Limits that all readers of files share. A file that exceeds one of them is refused before memory
-//! for it is allocated, so that memory and time are bounded whatever the bytes are.
+//! for it is allocated, so that memory and time are bounded for any bytes.
 //!
 //! Reading a recording needs at most its unpacked bytes ([`MAX_UNPACKED_BYTES`]), 16 bytes per event
 //! ([`MAX_EVENTS`]) and the images as bytes; a pickle at most 60 bytes per part

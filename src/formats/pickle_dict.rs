@@ -45,7 +45,7 @@ impl Column<'_> {
 }
 
 /// Passes the dictionary in the pickle of a one-element object array to `read`: the keys that it
-/// has, and a function that finds the column under a key. Other entries, of whatever kind, are
+/// has, and a function that finds the column under a key. Other entries, of any kind, are
 /// ignored.
 ///
 /// # Errors
@@ -226,6 +226,7 @@ fn array_start(out: &mut Vec<u8>, shape: impl FnOnce(&mut Vec<u8>)) {
     shape(out);
 }
 
+/// Writes numpy's data type for a description such as `<i8`, as numpy pickles it.
 fn dtype(out: &mut Vec<u8>, descr: &str) {
     let (order, kind) = descr.split_at(1);
     out.extend(b"cnumpy\ndtype\n");

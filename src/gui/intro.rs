@@ -37,7 +37,7 @@ impl Intro {
         if key || press {
             let was_waiting = *self == Self::Waiting;
             *self = Self::Over;
-            // Whoever takes the line has it where it is.
+            // When the user takes the line, it stays where it is.
             return (key || was_waiting).then_some(MIDDLE);
         }
         match (*self, restored) {

@@ -33,7 +33,7 @@ pub(super) struct Recipe {
     pub weights: Arc<Mutex<Arc<Weights>>>,
     /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
     pub adapt: bool,
-    /// Where restored frames are sent, whatever the source.
+    /// Where restored frames are sent, for every source.
     pub outputs: Vec<Arc<dyn FrameOutput>>,
     /// Requests a repaint of the window.
     pub wake: Wake,

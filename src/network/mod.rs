@@ -1,4 +1,4 @@
-//! SAN, the scale-aware network of GEM: layers, shapes and weights, without arithmetic.
+//! SAN, the scale-aware network of GEM: layers, shapes, weights, and a readable scalar reference.
 
 mod checkpoint;
 mod cost;

@@ -1,5 +1,5 @@
-//! Finds the network's tensors in a file of weights, under whatever key and prefix a training
-//! program has stored them.
+//! Finds the network's tensors in a file of weights, under any key and prefix that a training
+//! program may have given them.
 
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 

@@ -154,7 +154,7 @@ impl San<'_> {
     }
 
     /// Multi-scale feature fusion of one level: event features `(c, eh, ew)` and image features
-    /// `(c, h, w)` to `(c, h, w)`, whatever the ratio of both sizes.
+    /// `(c, h, w)` to `(c, h, w)`, for any ratio of both sizes.
     ///
     /// For every pixel, an MLP sees the event and image features at four corners half an event cell
     /// away, with the pixel's place relative to the corner's cell and the cell's size in pixels.

@@ -25,7 +25,7 @@ pub struct PairHeader {
 }
 
 impl PairHeader {
-    /// Reads the header of a file: a few kilobytes, whatever the size of the file. A truncated file
+    /// Reads the header of a file: a few kilobytes of a file of any size. A truncated file
     /// is detected; damage within the images and events is not. Of a file without a scale factor
     /// everything is read, because the events may show it.
     ///

@@ -1,4 +1,4 @@
-//! What every camera must do, whatever its kind: it is waited for, opens, delivers in order,
+//! What every kind of camera must do: it is waited for, opens, delivers in order,
 //! counts what it loses, is unplugged, returns as the same camera, and is closed.
 //!
 //! A kind of camera takes part with a [`Bench`]: its driver over a simulated device.
@@ -178,7 +178,7 @@ impl Order {
     }
 }
 
-/// When a frame's shutter opened, on whatever clock the camera has.
+/// When a frame's shutter opened, on the camera's own clock.
 fn start_us(frame: &FramePacket) -> Option<i64> {
     match frame.timing {
         FrameTiming::Events { start, .. } => Some(start.us()),

@@ -82,7 +82,7 @@ fn packed() -> Option<Packed> {
         .arg(root.path().join("pack"))
         .arg(&golden)
         .env("GEM_LIVE_BINARY", env!("CARGO_BIN_EXE_gem-live"))
-        // The development binary, with the window in it, is larger than what is handed over.
+        // The development binary, with the window in it, is larger than the packed one.
         .env("GEM_LIVE_PACK_LIMIT", "400000000")
         .output()
         .unwrap();

@@ -4,7 +4,7 @@
 //! `crate`, `gem_live`, `super`, `self`, a child module or a module that the file has imported.
 //! It points to the file that defines the item; `pub use` is followed. What does not count:
 //! * `mod x;`, and `pub use` itself: a `mod.rs` that re-exports its children is not a cycle.
-//!   Whatever else a `mod.rs` shares with its children in both directions is one.
+//!   Anything else that a `mod.rs` shares with its children in both directions is one.
 //! * Calls of methods and traits in scope: they name no file. So that they hide no cycle between
 //!   the files of the window, methods of a type in `src/gui` are in the file that defines it.
 //!

@@ -100,7 +100,7 @@ fn a_picture_on_the_device_is_the_one_that_is_copied() {
     submit(&mut deblurrer, &exposure(1, false), &[0.2, 0.8], false);
     let Pictures { in_memory, on_device } = deblurrer.collect_pictures().unwrap();
     assert_eq!((in_memory.len(), on_device.is_none()), (2, true));
-    // Whoever wants pictures in memory gets them.
+    // Callers that need pictures in memory get them.
     submit(&mut deblurrer, &exposure(1, false), &[0.3], false);
     assert_eq!(deblurrer.collect().unwrap().len(), 1);
 }

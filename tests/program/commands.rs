@@ -235,7 +235,7 @@ fn photograph(path: &Path, seed: u32) {
 fn few_photographs_are_explained_and_advice_works() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    // PNG files, whatever their names say.
+    // PNG files with any name.
     let names: Vec<String> = (0..40).map(|i| format!("photo{i}.jpg")).collect();
     let held = |name: &&String| gem_live::datagen::is_held_out(Path::new(name));
     let training = names.iter().filter(|name| !held(name)).take(3);

@@ -30,7 +30,7 @@ fn check_pages(folder: &Path, command: &[&str]) -> usize {
     let page = page.replace("\\-", "-");
     let help = succeeds(folder, &[command, &["--help"][..]].concat());
     let options = help.lines().map(str::trim).filter(|line| line.starts_with('-'));
-    // What stands behind two spaces is a description.
+    // The text after two spaces is a description.
     let words = options.filter_map(|line| line.split("  ").next()).flat_map(str::split_whitespace);
     let mut checked = 0;
     for option in words.filter(|word| word.starts_with("--")) {

@@ -34,7 +34,7 @@ fn joined(text: &str) -> String {
     parts.fold(first, |all, part| all + part.trim_start())
 }
 
-/// The fixed parts of a quoted message: `...` stands for any text, `N` and `M` for numbers.
+/// The fixed parts of a quoted message: `...` matches any text, `N` and `M` match numbers.
 fn fixed_parts(quoted: &str) -> Vec<String> {
     let words = quoted.replace("...", " \0 ");
     let words = words.split(' ').map(|w| if matches!(w, "N" | "M") { "\0" } else { w });

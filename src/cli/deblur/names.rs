@@ -6,7 +6,7 @@ use std::path::Path;
 /// Digits of an instant in the name of a file.
 const DIGITS: std::ops::RangeInclusive<usize> = 3..=9;
 
-/// The instants without repetitions, each with the text that stands for it in the names of files:
+/// The instants without repetitions, each with its text in the names of files:
 /// three digits, or as many more as distinguish all of them. Instants that are closer than a
 /// billionth get their number among the instants.
 pub(super) fn instant_names(instants: &[f64]) -> Vec<(f64, String)> {

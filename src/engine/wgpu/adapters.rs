@@ -115,7 +115,7 @@ fn describe(adapter: Adapter) -> AdapterInfo {
 
 fn subgroups(adapter: &Adapter, info: &wgpu::AdapterInfo) -> Option<u32> {
     let threads = info.subgroup_max_size;
-    // The largest size there is stands for one that the interface does not state.
+    // The largest size is assumed where the interface states none.
     let is_known = threads.is_power_of_two() && threads < wgpu::MAXIMUM_SUBGROUP_MAX_SIZE;
     (is_known && adapter.features().contains(Features::SUBGROUP)).then_some(threads)
 }

@@ -52,7 +52,7 @@ pub(super) enum KernelName {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Kernel {
     pub(super) name: KernelName,
-    /// The result is in single precision, whatever maps are stored in.
+    /// The result is in single precision, independent of how maps are stored.
     pub(super) wide: bool,
     /// A subgroup reads its weights once, see [`KernelName::sharing`].
     pub(super) subgroups: bool,

@@ -127,7 +127,7 @@ mod tests {
             let text = "no display server answers at WAYLAND_DISPLAY=wayland-9 or DISPLAY=";
             assert_eq!(both, format!("{text}{name}"));
         }
-        // A compositor that answers is taken, whatever DISPLAY says.
+        // A compositor that answers is taken, even if DISPLAY is set.
         let socket = folder.path().join("wayland-9");
         let _listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
         assert_eq!(linux::find_in(environment(None)), Ok(Display::Wayland));

@@ -23,7 +23,7 @@ pub(super) fn state() -> Option<RenderState> {
 
 fn state_on(backends: wgpu::Backends) -> Option<RenderState> {
     let WgpuSetup::CreateNew(mut setup) = default_wgpu_setup() else { return None };
-    // As chosen here, whatever the environment asks for.
+    // As chosen here, independent of the environment.
     setup.instance_descriptor.backends = backends;
     let setup = WgpuSetup::CreateNew(setup);
     let adapters =

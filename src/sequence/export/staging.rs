@@ -1,6 +1,7 @@
 //! Makes a dataset all or nothing. Its files are written into a hidden folder within the dataset's;
-//! when all are there, a marker is written, and they are moved to their places. Whatever ends an
-//! export before the marker leaves no part of a dataset; after it, the next export completes it.
+//! when all are there, a marker is written, and they are moved to their places. An export that
+//! ends before the marker leaves no part of a dataset; one that ends after it is completed by the
+//! next export.
 
 use super::error::{ExportError, FILES, PARTS, io};
 use crate::formats::atomic_file;

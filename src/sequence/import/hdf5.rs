@@ -1,4 +1,4 @@
-//! Numbers from HDF5 files, of whatever type they are stored in.
+//! Numbers from HDF5 files, of any stored type.
 
 use super::error::ImportError;
 use crate::formats::input;
@@ -88,8 +88,8 @@ fn stated_length(head: &[u8]) -> Option<u64> {
     (byte(size_at)? == 8).then_some(u64::from_le_bytes(end))
 }
 
-/// Calls the library, which panics on some damaged files.
-fn guarded<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+/// Calls the library, and turns its panics on damaged files into errors.
+fn without_panic<T>(call: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     caught(call).unwrap_or_else(|_| Err(Error::InvalidData("the file is damaged".into())))
 }
 
@@ -116,7 +116,7 @@ impl File {
             return Err(ImportError::content(path, why));
         }
         let options = OpenOptions::default().with_max_read_bytes(MAX_READ);
-        let file = guarded(|| Hdf5File::open_with_options(path, options));
+        let file = without_panic(|| Hdf5File::open_with_options(path, options));
         let file =
             file.map_err(|e| ImportError::content(path, format!("not readable HDF5: {e}")))?;
         Ok(Self { path: path.to_owned(), file })
@@ -130,14 +130,14 @@ impl File {
 
     /// The names of the arrays in a group, sorted; empty if there is no such group.
     pub(super) fn names(&self, group: &str) -> Vec<String> {
-        let members = guarded(|| self.file.group(group)?.member_names());
+        let members = without_panic(|| self.file.group(group)?.member_names());
         let mut names = members.map(|(_, datasets)| datasets).unwrap_or_default();
         names.sort();
         names
     }
 
     fn dataset(&self, name: &str) -> Result<Dataset, ImportError> {
-        guarded(|| self.file.dataset(name)).map_err(|e| self.bad(name, e))
+        without_panic(|| self.file.dataset(name)).map_err(|e| self.bad(name, e))
     }
 
     /// Number of elements along the first axis of an array.
@@ -164,7 +164,7 @@ impl File {
             Some(first) => *first = rows,
             None => return Err(self.bad(name, "a single number instead of a list")),
         }
-        let array = guarded(|| dataset.read_slice::<Real>(&selection));
+        let array = without_panic(|| dataset.read_slice::<Real>(&selection));
         let array = array.map_err(|e| self.bad(name, e))?;
         if array.len() != until - from {
             return Err(self.bad(name, "more than one number per event"));
@@ -175,11 +175,12 @@ impl File {
     /// A whole picture.
     pub(super) fn array(&self, name: &str) -> Result<Values, ImportError> {
         let dataset = self.dataset(name)?;
-        let samples = guarded(|| dataset.num_elements()).map_err(|e| self.bad(name, e))?;
+        let samples = without_panic(|| dataset.num_elements()).map_err(|e| self.bad(name, e))?;
         if samples > MAX_SAMPLES {
             return Err(self.bad(name, format!("{samples} samples, more than any picture has")));
         }
-        let array = guarded(|| dataset.read_array::<Real>()).map_err(|e| self.bad(name, e))?;
+        let array =
+            without_panic(|| dataset.read_array::<Real>()).map_err(|e| self.bad(name, e))?;
         Ok(Values { shape: array.shape().to_vec(), data: array.iter().map(|v| v.0).collect() })
     }
 
@@ -190,7 +191,7 @@ impl File {
         attribute: &str,
     ) -> Result<Option<f64>, ImportError> {
         let dataset = self.dataset(name)?;
-        let value = guarded(|| {
+        let value = without_panic(|| {
             let found = dataset.attributes().into_iter().find(|a| a.name == attribute);
             let Some(found) = found else { return Ok(None) };
             if let Ok(value) = found.read_as_f64() {
@@ -205,7 +206,7 @@ impl File {
     /// Numbers that the file itself has as an attribute.
     pub(super) fn file_attribute(&self, attribute: &str) -> Option<Vec<f64>> {
         let read = || self.file.root_group()?.attribute(attribute)?.read_1d::<Real>();
-        Some(guarded(read).ok()?.into_iter().map(|v| v.0).collect())
+        Some(without_panic(read).ok()?.into_iter().map(|v| v.0).collect())
     }
 }
 
@@ -245,7 +246,7 @@ mod tests {
     #[test]
     fn a_panic_of_the_library_is_an_error() {
         let error =
-            guarded(|| -> Result<(), Error> { panic!("attempt to multiply with overflow") });
+            without_panic(|| -> Result<(), Error> { panic!("attempt to multiply with overflow") });
         assert!(error.unwrap_err().to_string().contains("the file is damaged"));
     }
 

@@ -28,7 +28,7 @@ struct Columns {
     origin: &'static str,
 }
 
-/// Number of lines with other polarities, which are left out whatever their share.
+/// Number of lines with other polarities, which are left out however many they are.
 const MAX_UNSIGNED: usize = 100;
 
 /// Names of x, y, t and p; a unit after the name is taken off first.

@@ -36,7 +36,7 @@ pub enum Offsets {
     /// Learned offsets, as published.
     #[serde(rename = "learned", alias = "free", alias = "Free")]
     Learned,
-    /// Offsets fixed at zero, whatever the parameters are: plain convolutions with half their
+    /// Offsets fixed at zero, independent of the parameters: plain convolutions with half their
     /// weight (the mask of a zero logit), which cost less. The offset parameters get no derivative.
     #[serde(rename = "zero", alias = "rigid", alias = "Rigid")]
     Zero,

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Environment variable that tells a test that it runs in its own process.
+/// Environment variable that shows a test that it runs in its own process.
 pub(super) const INSIDE: &str = "GEM_LIVE_TEST_INSIDE";
 
 /// Runs a test, named with its file, again in a new process, with Aravis's simulated camera or in

@@ -64,7 +64,7 @@ pub(super) fn add_event(
     }
 }
 
-/// The edges of a trigger; a pulse has no length and stands for both.
+/// The edges of a trigger; a pulse has no length and counts as both.
 pub(super) fn add_edges(trigger: TriggerEvent<u64, u8>, edges: &mut Vec<Trigger>) {
     let TriggerEvent { t, polarity, .. } = trigger;
     let t = Timestamp::from_us(microseconds(t));

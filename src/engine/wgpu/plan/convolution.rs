@@ -17,7 +17,7 @@ pub(super) struct Rows<'a> {
     pub(super) first: usize,
     pub(super) count: usize,
     pub(super) to: &'a Buffer,
-    /// In single precision, whatever maps are stored in.
+    /// In single precision, independent of how maps are stored.
     pub(super) wide: bool,
 }
 

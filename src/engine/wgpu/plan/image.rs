@@ -31,7 +31,7 @@ impl Builder<'_> {
         x.unwrap_or_else(|| self.map(Size::new(16, 16), 4))
     }
 
-    /// What the end of the network reads, whatever the form of its result.
+    /// What the end of the network reads, for every form of its result.
     pub(super) fn head_bindings(
         &mut self,
         x: &Map,

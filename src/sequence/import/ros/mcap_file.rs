@@ -117,7 +117,7 @@ fn unpacked(body: &[u8]) -> Result<Vec<u8>, ChunkFault> {
         return Err(damaged("a damaged chunk".into()));
     };
     let bytes = unpack(&header.compression, data.into_owned(), header.uncompressed_size)?;
-    // Zero stands for no checksum.
+    // Zero means that there is no checksum.
     let mut found = flate2::Crc::new();
     found.update(&bytes);
     match [0, found.sum()].contains(&header.uncompressed_crc) {
