@@ -58,7 +58,7 @@ def measure(tools, folder, sm, name):
 
 
 def registers_for(blocks, threads):
-    """Most registers of a thread with which that many blocks fit; they are given out by eights."""
+    """Most registers of a thread with which that many blocks fit; they are allocated in steps of eight."""
     return min(REGISTERS // (blocks * threads) // 8 * 8, MOST_REGISTERS)
 
 

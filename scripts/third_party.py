@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 TEXT = re.compile(r"(licen[sc]es?|copying|copyright|notice|unlicense|ofl|ufl)([-_. ].*)?", re.IGNORECASE)
-# Crates with code of others that their manifests say nothing of.
+# Crates with code of others that is not in their manifests.
 CONTAINED = {"libusb1-sys": "libusb under LGPL-2.1-or-later"}
 CODE = {".rs", ".py", ".toml", ".html", ".json", ".hbs"}
 

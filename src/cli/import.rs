@@ -171,7 +171,7 @@ impl Import {
             return Ok(ExitCode::SUCCESS);
         }
         let Some(scale_factor) = run.scale_factor else {
-            // Without a pair there is no dataset; a next run begins anew.
+            // Without a pair there is no dataset; the next run starts from the beginning.
             let skipped = run.set.abandon().skipped;
             let mut why = skipped.iter().take(IN_ERROR).cloned().collect::<Vec<_>>().join("; ");
             if skipped.len() > IN_ERROR {

@@ -17,7 +17,7 @@ use crate::time::{EventTimes, TimeUnit};
 const MIN_SHARE: f64 = 0.01;
 /// Share of the events, and of the exposures' time, from which on a unit explains them.
 const FITTING_SHARE: f64 = 0.25;
-/// Number of events from which on their places are judged.
+/// With fewer events than this, their places are not checked.
 const MIN_EVENTS: usize = 500;
 /// Events that reach no further than this share of both sides of the sensor are on another grid.
 const PART: f64 = 0.6;
@@ -191,8 +191,8 @@ fn fits(
         && events.iter().filter(within).count() as f64 >= FITTING_SHARE * events.len() as f64
 }
 
-/// Compares the exposures of a live source with their events, one after the other. Judges once,
-/// after [`LiveCheck::EXPOSURES`] of them.
+/// Compares the exposures of a live source with their events, one after the other. There is one
+/// finding, after [`LiveCheck::EXPOSURES`] of them.
 #[derive(Clone, Debug, Default)]
 pub struct LiveCheck {
     exposures: usize,
@@ -203,7 +203,7 @@ pub struct LiveCheck {
 }
 
 impl LiveCheck {
-    /// Number of exposures that are judged together.
+    /// Number of exposures that are checked together.
     pub const EXPOSURES: usize = 24;
 
     /// Adds the events of an exposure. Does nothing once enough exposures were seen.

@@ -97,7 +97,7 @@ fn evt3_is_decoded_with_vectors_triggers_and_all_of_the_sensor() {
     writer.time(5_001).vector(1_000, 40, true, 1 | 1 << 11 | 1 << 12 | 1 << 31);
     writer.time(9_000).trigger(false).event(6, 7, true);
     let first = writer.take();
-    // State goes on from one buffer to the next.
+    // State continues from one buffer to the next.
     writer.event(8, 7, false).time(9_100);
     let sent = Sent::of_buffers(EVK4, Format::Evt3, &[first, writer.take()]);
     let expected = [

@@ -48,7 +48,7 @@ fn screen(display: &str, depth: u32) -> KillOnDrop {
         assert!(found.is_ok_and(|s| s.success()), "{program} is not installed");
     }
     let screen = Command::new("Xvfb")
-        // Without -noreset, the server starts anew when xdotool disconnects, and a window that is
+        // Without -noreset, the server restarts when xdotool disconnects, and a window that is
         // opened meanwhile finds no display.
         .args([display, "-screen", "0", &format!("1280x800x{depth}")])
         .args(["-nolisten", "tcp", "-noreset"])

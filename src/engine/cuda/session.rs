@@ -146,7 +146,7 @@ impl Session {
         self.lanes[lane].send_events(device, to, words)
     }
 
-    /// Writes an image to a lane and sends it on its way.
+    /// Writes an image to a lane and starts its upload.
     pub(super) fn send_image(
         &mut self,
         device: &Device,

@@ -147,7 +147,7 @@ impl Reader {
         self.at = at.max(self.first);
     }
 
-    /// Starts to count anew how much was unpacked. To be called where a user may read the file
+    /// Resets the count of unpacked bytes. To be called where a user may read the file
     /// again, for instance by playing it in a loop.
     pub fn reset_unpacked_count(&mut self) {
         self.unpacked = 0;

@@ -2,7 +2,7 @@
 
 use crate::time::TimeRange;
 
-/// A clock that goes back by more than this was reset, or a recording began anew; exposures that
+/// A clock that goes back by more than this was reset, or a recording started again; exposures that
 /// overlap a little belong to one clock.
 const RESET_US: i64 = 100_000;
 /// Time between the last exposure before a reset and the first one after it.

@@ -112,7 +112,7 @@ fn complete(out: &Path) -> Result<(), ExportError> {
         if std::fs::symlink_metadata(&from).is_err() {
             continue;
         }
-        // Only an empty folder, which was there before, gives way.
+        // Only an empty folder that was there before is replaced.
         if std::fs::symlink_metadata(&to).is_ok_and(|m| m.is_dir()) {
             atomic_file::remove_fragments(&to).map_err(io(&to))?;
             std::fs::remove_dir(&to).map_err(io(&to))?;

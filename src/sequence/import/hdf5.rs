@@ -100,7 +100,7 @@ fn fix(why: &str) -> &'static str {
         return "; it is packed with lzf: copy its arrays with h5py, with compression=\"gzip\"";
     }
     match why.contains("unsupported filter") {
-        true => "; pack the file anew: h5repack -f GZIP=4 FILE NEW",
+        true => "; repack the file: h5repack -f GZIP=4 FILE NEW",
         false => "",
     }
 }

@@ -26,7 +26,7 @@ impl<T> Owned<T> {
         self.object.as_ptr()
     }
 
-    /// Hands the reference over to the library.
+    /// Passes the reference to the library.
     pub(super) fn into_raw(self) -> *mut T {
         std::mem::ManuallyDrop::new(self).object.as_ptr()
     }

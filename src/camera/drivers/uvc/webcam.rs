@@ -141,7 +141,7 @@ pub fn choose(modes: &[Mode]) -> Option<Mode> {
         (
             rate_deficit,
             distance(m.size.area(), LIKED.0.area()),
-            // Gray last: a camera that also has colour sends it in vain.
+            // Gray last: it loses the colours of a camera that has them.
             match m.coding {
                 Coding::Yuyv | Coding::Uyvy => 0,
                 Coding::Mjpeg => 1,

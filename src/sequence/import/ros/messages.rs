@@ -208,7 +208,7 @@ impl<'a> Packet<'a> {
         Ok(Self { sensor, stamp_us, encoding, time_base_ns, big_endian, data })
     }
 
-    /// Appends the events. The state of the decoder goes on from packet to packet.
+    /// Appends the events. The state of the decoder continues from packet to packet.
     pub(super) fn decode(
         &self,
         state: &mut Decoder,

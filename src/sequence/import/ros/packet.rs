@@ -117,7 +117,7 @@ impl Decoder {
         big_endian: bool,
         out: &mut Vec<Event>,
     ) -> Result<(), MessageError> {
-        // Times start anew with each packet.
+        // Times start again with each packet.
         (self.low, self.high, self.wrapped_us) = (0, Some(0), base_us);
         for word in words(data, big_endian) {
             check_count(out)?;

@@ -80,7 +80,7 @@ pub(super) fn setup(
         let asked = chosen.first().copied();
         return Err(refused(missing_streams(asked, &cameras, &listed, index, (frames, events))));
     };
-    // A camera whose frames cannot be used gives way to one whose frames can.
+    // The first camera whose frames can be used is played.
     let mut failure = None;
     for camera in chosen.iter().take(TRIED) {
         match of_camera(reader, index, options, camera, (frames, events)) {
