@@ -103,7 +103,7 @@ impl Network {
 pub(super) fn out_folder() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| match std::fs::metadata(&path) {
         Ok(found) if !found.is_dir() => {
-            Err("it is a file: name a folder, which is made if there is none")
+            Err("it is a file: give a folder, which is created if there is none")
         }
         _ => Ok(path),
     })

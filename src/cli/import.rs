@@ -203,7 +203,7 @@ impl Import {
             return Ok(());
         }
         let out = self.out.display();
-        Err(format!("{out}: it is what is imported: name another folder with --out").into())
+        Err(format!("{out}: it is part of what is imported: give another folder with --out").into())
     }
 
     fn options(&self) -> ImportOptions {

@@ -53,7 +53,8 @@ impl Run {
             }
             if sequence.unreadable() > 0 {
                 let n = sequence.unreadable();
-                self.set.skip(format!("{path}: events: {n} have no number, pixel or polarity"));
+                self.set
+                    .skip(format!("{path}: {n} events have no valid number, pixel or polarity"));
             }
             return self.pairs(&path, &stem, sequence.pairs(&recipe), |number| {
                 sequence.pair(&recipe, number).map_err(|e| e.to_string())

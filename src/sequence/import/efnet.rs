@@ -92,10 +92,10 @@ impl EfNet {
         let names = file.names("images");
         let bad = |why: &str| ImportError::content(path, why);
         let first = names.first().ok_or_else(|| {
-            bad("no group /images: not a file of EFNet's (GoPro, REBlur), whose layout this reads")
+            bad("no group /images: not in the layout of EFNet's files (GoPro, REBlur)")
         })?;
         let events = names_of_events(&file).ok_or_else(|| {
-            bad("no arrays xs, ys, ts and ps in /events: not a file of EFNet's, whose layout this reads")
+            bad("no arrays xs, ys, ts and ps in /events: not in the layout of EFNet's files")
         })?;
         let [_, _, times, signs] = events.map(|name| format!("events/{name}"));
         let count = file.length(&times)?;

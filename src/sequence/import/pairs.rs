@@ -81,8 +81,8 @@ pub fn pair(
     let rows = (size.height as f64 / scale_factor).round();
     if rows != sensor.height as f64 {
         return Err(format!(
-            "pictures of {size} pixels have not the proportions of a sensor of {sensor}: crop them \
-             to what the event camera sees, or give the sensor's size with --sensor"
+            "pictures of {size} pixels do not have the proportions of a sensor of {sensor}: crop \
+             them to what the event camera sees, or give the sensor's size with --sensor"
         ));
     }
     let events = recording.events(start, end).map_err(text)?;

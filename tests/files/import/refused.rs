@@ -142,7 +142,7 @@ fn folders_that_lack_something_and_places_that_are_taken_are_named() {
     std::fs::write(here.join("raw/events.csv"), format!("t,x,y,p\n{csv}")).unwrap();
     for (source, out) in [("raw", "raw"), ("raw", "./raw/"), (".", "raw")] {
         let error = run(&["import", source, "--out", out], here).unwrap_err();
-        assert!(error.contains("it is what is imported: name another folder"), "{error}");
+        assert!(error.contains("it is part of what is imported: give another folder"), "{error}");
     }
     assert!(!here.join("raw/manifest.json").exists());
     std::fs::write(here.join("taken"), b"").unwrap();
@@ -155,7 +155,7 @@ fn folders_that_lack_something_and_places_that_are_taken_are_named() {
     ] {
         let words: Vec<&str> = command.split(' ').chain(["--out", "taken"]).collect();
         let error = run(&words, here).unwrap_err();
-        assert!(error.contains("it is a file: name a folder"), "{command}: {error}");
+        assert!(error.contains("it is a file: give a folder"), "{command}: {error}");
     }
     run(&["import", "raw", "--out", "set"], here).unwrap();
 }
