@@ -6,6 +6,7 @@ use crate::event::render;
 use crate::formats::pictures::write_png;
 use crate::image::ImageU8;
 use crate::live::RestoredFrame;
+use crate::panics::caught;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,10 +23,7 @@ pub(super) fn save_in_background(
     wake: Wake,
 ) -> std::io::Result<()> {
     let work = move || {
-        let message = match save(&frame, index, &crate::sequence::snapshots()) {
-            Ok(text) => (ToastKind::Success, text),
-            Err(why) => (ToastKind::Error, why),
-        };
+        let message = report(|| save(&frame, index, &crate::sequence::snapshots()));
         // The window may have been closed meanwhile; then the message is dropped.
         let _ = messages.send(message);
         // While paused, nothing else triggers a repaint.
@@ -33,6 +31,14 @@ pub(super) fn save_in_background(
     };
     std::thread::Builder::new().name("snapshot".into()).spawn(work)?;
     Ok(())
+}
+
+/// The message about a snapshot, also if saving it panicked.
+fn report(save: impl FnOnce() -> Result<String, String>) -> Message {
+    match caught(save).and_then(|saved| saved) {
+        Ok(text) => (ToastKind::Success, text),
+        Err(why) => (ToastKind::Error, why),
+    }
 }
 
 /// Writes the files of instant `index` of a restored frame; returns a message that says where.
@@ -65,4 +71,18 @@ fn save(frame: &RestoredFrame, index: usize, folder: &Path) -> Result<String, St
     }
     let place = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     Ok(format!("Snapshot saved in {}", place.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_while_a_snapshot_is_saved_is_reported() {
+        let (kind, text) = report(|| panic!("on purpose"));
+        assert_eq!(kind, ToastKind::Error);
+        assert!(text.contains("internal error") && text.contains("on purpose"), "{text}");
+        assert_eq!(report(|| Err("full".into())), (ToastKind::Error, "full".to_owned()));
+        assert_eq!(report(|| Ok("saved".into())), (ToastKind::Success, "saved".to_owned()));
+    }
 }
