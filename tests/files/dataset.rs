@@ -9,6 +9,7 @@
 mod numpy;
 
 use crate::common::shared;
+use crate::entries::{entries, file_of};
 use gem_live::event::Event;
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::{Blur, GroundTruth, Pair};
@@ -102,21 +103,10 @@ fn invalid_recordings_are_rejected_with_the_field() {
 
 /// An npz with one changed entry; the others are valid.
 fn with_entry(name: &str, npy: Vec<u8>) -> Vec<u8> {
-    let bytes = sample().to_bytes().unwrap();
-    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
-    let mut entries = Vec::new();
-    for i in 0..zip.len() {
-        let mut file = zip.by_index(i).unwrap();
-        let stem = file.name().unwrap().trim_end_matches(".npy").to_owned();
-        let mut data = Vec::new();
-        std::io::Read::read_to_end(&mut file, &mut data).unwrap();
-        entries.push((stem, data));
-    }
-    entries.retain(|(n, _)| n != name);
-    entries.push((name.to_owned(), npy));
-    let entries: Vec<(&str, Vec<u8>)> =
-        entries.iter().map(|(n, d)| (n.as_str(), d.clone())).collect();
-    gem_live::formats::npz::write(&entries).unwrap()
+    let mut all = entries(&sample().to_bytes().unwrap());
+    all.retain(|(n, _)| n != name);
+    all.push((name.to_owned(), npy));
+    file_of(&all)
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod common;
 mod checkpoint;
 mod dataset;
 mod datasets;
+mod entries;
 mod export;
 mod film;
 mod hostile;

@@ -10,6 +10,7 @@
 mod events;
 mod reported;
 
+use crate::entries::{entries, file_of};
 use gem_live::event::Event;
 use gem_live::formats::npy::write as npy;
 use gem_live::formats::pickle::Writer;
@@ -40,28 +41,17 @@ fn sample() -> Pair {
 }
 
 /// The arrays of the sample's file.
-fn entries() -> Vec<(String, Vec<u8>)> {
-    let bytes = sample().to_bytes().unwrap();
-    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
-    let mut entries = Vec::new();
-    for i in 0..zip.len() {
-        let mut file = zip.by_index(i).unwrap();
-        let name = file.name().unwrap().trim_end_matches(".npy").to_owned();
-        let mut data = Vec::new();
-        std::io::Read::read_to_end(&mut file, &mut data).unwrap();
-        entries.push((name, data));
-    }
-    entries
+fn sample_entries() -> Vec<(String, Vec<u8>)> {
+    entries(&sample().to_bytes().unwrap())
 }
 
 /// The sample's file with some arrays replaced, added or (without bytes) removed.
 fn changed(changes: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    let mut all = entries();
+    let mut all = sample_entries();
     all.retain(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
     let new = changes.iter().filter(|(_, bytes)| !bytes.is_empty());
     all.extend(new.map(|(name, bytes)| ((*name).to_owned(), bytes.clone())));
-    let all: Vec<(&str, Vec<u8>)> = all.iter().map(|(n, b)| (n.as_str(), b.clone())).collect();
-    gem_live::formats::npz::write(&all).unwrap()
+    file_of(&all)
 }
 
 fn read(changes: &[(&str, Vec<u8>)]) -> (Pair, Repairs) {
@@ -169,7 +159,7 @@ fn archives_of_every_packing_of_numpy_are_read() {
         for folder in ["", "scene/"] {
             let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
             let options = zip::write::SimpleFileOptions::default().compression_method(method);
-            for (name, bytes) in entries() {
+            for (name, bytes) in sample_entries() {
                 zip.start_file(format!("{folder}{name}.npy"), options).unwrap();
                 std::io::Write::write_all(&mut zip, &bytes).unwrap();
             }

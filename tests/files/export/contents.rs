@@ -1,6 +1,7 @@
 //! What the files of a dataset hold: channels, repairs, contrast thresholds.
 
 use super::*;
+use crate::entries::{entries, file_of};
 
 #[test]
 fn gray_recordings_get_three_equal_channels_and_crops_fit_small_sensors() {
@@ -58,22 +59,9 @@ fn repaired_recordings_are_exported_in_the_format_and_other_files_ignored() {
         scale_factor: 2.0,
         truth: None,
     };
-    let bytes = pair.to_bytes().unwrap();
-    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
-    let mut entries = Vec::new();
-    for i in 0..zip.len() {
-        let mut file = zip.by_index(i).unwrap();
-        let name = file.name().unwrap().trim_end_matches(".npy").to_owned();
-        let mut data = Vec::new();
-        std::io::Read::read_to_end(&mut file, &mut data).unwrap();
-        if name != "scale_factor" {
-            entries.push((name, data));
-        }
-    }
-    let entries: Vec<(&str, Vec<u8>)> =
-        entries.iter().map(|(n, d)| (n.as_str(), d.clone())).collect();
-    let bare = gem_live::formats::npz::write(&entries).unwrap();
-    std::fs::write(folder.join("repaired.npz"), bare).unwrap();
+    let mut all = entries(&pair.to_bytes().unwrap());
+    all.retain(|(name, _)| name != "scale_factor");
+    std::fs::write(folder.join("repaired.npz"), file_of(&all)).unwrap();
     std::fs::write(folder.join("._repaired.npz"), b"Mac OS X").unwrap();
     let out = base.path().join("out");
     let order = Order {

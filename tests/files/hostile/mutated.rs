@@ -1,6 +1,7 @@
 //! Some thousand mutations of valid files of every format.
 
 use super::small;
+use crate::entries::entries;
 use gem_live::formats::config::Config;
 use gem_live::formats::pickle::{Writer, load};
 use gem_live::formats::{npy, yaml};
@@ -67,15 +68,7 @@ fn mutated_recordings_do_no_harm() {
     let whole = stored(&small().to_bytes().unwrap());
     survives(1, 1500, &whole, |bytes| drop(Pair::from_bytes(bytes)));
     // The entries one by one, in an archive whose checksums are right.
-    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(&whole)).unwrap();
-    let mut entries: Vec<(String, Vec<u8>)> = Vec::new();
-    for i in 0..zip.len() {
-        let mut file = zip.by_index(i).unwrap();
-        let name = file.name().unwrap().trim_end_matches(".npy").to_owned();
-        let mut data = Vec::new();
-        std::io::Read::read_to_end(&mut file, &mut data).unwrap();
-        entries.push((name, data));
-    }
+    let entries = entries(&whole);
     for (k, (name, valid)) in entries.iter().enumerate() {
         survives(10 + k as u64, 200, valid, |bytes| {
             let _ = npy::open(bytes);
