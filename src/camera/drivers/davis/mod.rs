@@ -4,14 +4,14 @@ mod biases;
 mod camera;
 mod container;
 mod controls;
+mod ffi;
 mod heartbeat;
-mod library;
 mod log;
 mod open;
 mod registers;
 mod wire;
 
-pub use library::LIBRARY_VARIABLE;
+pub use ffi::LIBRARY_VARIABLE;
 
 use crate::camera::split::StreamKind;
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, Identity};
@@ -19,7 +19,7 @@ use crate::image::Size;
 use crate::panics::Locked;
 use biases::{Addresses, BiasControls};
 use camera::Camera;
-use library::Caer;
+use ffi::Caer;
 use open::Open;
 use registers::HOST_LOG;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! An open DAVIS: calls of libcaer, and ownership of what they return.
 
-use super::library::{Caer, Callback, Handle};
+use super::ffi::{Caer, Callback, Handle};
 use super::wire::{CONTAINER, HEADER, Header, packets_in};
 use std::ffi::{CStr, CString, c_void};
 use std::sync::Arc;

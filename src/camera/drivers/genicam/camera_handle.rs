@@ -1,7 +1,7 @@
 //! An open camera of Aravis.
 
 use super::device::Device;
-use super::library::{ArvCamera, aravis};
+use super::ffi::{ArvCamera, aravis};
 use super::owned::{Owned, c_string};
 use super::stream::{ChunkParser, Stream};
 use std::ffi::c_uint;

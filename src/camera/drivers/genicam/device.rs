@@ -1,6 +1,6 @@
 //! The features of an open camera.
 
-use super::library::{ArvDevice, GError, text};
+use super::ffi::{ArvDevice, GError, text};
 use super::owned::{Owned, c_string};
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;

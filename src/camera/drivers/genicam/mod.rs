@@ -8,7 +8,7 @@ mod camera_handle;
 mod device;
 mod fake;
 mod features;
-mod library;
+mod ffi;
 pub mod mosaic;
 mod open;
 mod owned;
@@ -16,7 +16,7 @@ pub mod pixels;
 mod stream;
 
 pub use fake::FAKE_VARIABLE;
-pub use library::LIBRARY_VARIABLE;
+pub use ffi::LIBRARY_VARIABLE;
 
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, Identity};
 
@@ -41,7 +41,7 @@ impl GenIcam {
     /// # Errors
     /// It cannot be loaded; the message names the package to install.
     pub fn library() -> Result<(), String> {
-        library::aravis().map(|_| ())
+        ffi::aravis().map(|_| ())
     }
 
     /// Lists all cameras that respond. Takes about a second if there is a network.

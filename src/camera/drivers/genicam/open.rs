@@ -3,7 +3,7 @@
 use super::FAKE_VARIABLE;
 use super::camera_handle::CameraHandle;
 use super::device::Device;
-use super::library::{aravis, text};
+use super::ffi::{aravis, text};
 use super::stream::{Buffer, ChunkParser, Stream};
 use crate::panics::Locked;
 use std::ffi::{c_char, c_int, c_uint};

@@ -3,7 +3,7 @@
 //! An object has an atomic reference count and may be used from any thread, by one thread at a
 //! time. None of the types around [`Owned`] is `Send`; their owner, `Open`, keeps them together.
 
-use super::library::Aravis;
+use super::ffi::Aravis;
 use std::ffi::CString;
 use std::ptr::NonNull;
 

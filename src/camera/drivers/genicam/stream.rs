@@ -1,6 +1,6 @@
 //! The stream of an open camera, its buffers, and the values appended to frames.
 
-use super::library::{ArvBuffer, ArvChunkParser, ArvStream};
+use super::ffi::{ArvBuffer, ArvChunkParser, ArvStream};
 use super::owned::{Owned, c_string};
 use std::ffi::{c_int, c_void};
 
