@@ -142,7 +142,7 @@ impl EventSensor {
     /// # Errors
     /// No image was pushed, or `until_us` is not later than the last image; the sensor is
     /// unchanged.
-    pub(super) fn pass(
+    pub(super) fn advance(
         &mut self,
         until_us: f64,
         rows: usize,

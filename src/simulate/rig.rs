@@ -168,7 +168,7 @@ impl RigWorld {
                 intervals.try_for_each(|(from_us, until_us)| {
                     let interval = interval(from_us, until_us);
                     let elapsed = Elapsed { until_us: until_us as f64, interval };
-                    event_view.pass(scene, elapsed, sensor, carried)
+                    event_view.advance(scene, elapsed, sensor, carried)
                 })
             },
             || frames.expose(scene, open, *number),

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 fn one_of_two_cameras_sends_only_its_stream() {
     let fake = FakeUsb::new(Model::Davis346, upright_davis());
     for stream in [StreamKind::Frames, StreamKind::Events] {
-        let driver = EventCamera::with(DAVIS, Arc::new(fake.clone())).only(stream);
+        let driver = EventCamera::with_bus(DAVIS, Arc::new(fake.clone())).only(stream);
         let mut device = driver.open(&DeviceSelector::default(), &Drops::default()).unwrap();
         let (mut out, until) = (Vec::new(), Instant::now() + Duration::from_secs(20));
         while out.len() < 2 {
@@ -66,7 +66,7 @@ fn the_event_rate_is_limited_and_another_limit_opens_the_camera_once_more() {
     let fake = FakeUsb::new(Model::Evk4, Format::Evt3);
     let setting = |name, value| Setting { name, value, range: (-100, 155) };
     fake.world().settings = vec![setting("diff_on", 0), setting("unknown_1", 3)];
-    let source = start(EventCamera::with(EVK4, Arc::new(fake.clone())));
+    let source = start(EventCamera::with_bus(EVK4, Arc::new(fake.clone())));
     connected(&source);
     let most = || fake.world().opened_with.unwrap().max_events_per_period();
     assert_eq!(most(), 2_400, "12 million per second");
@@ -101,7 +101,7 @@ fn another_model_or_serial_number_is_not_opened() {
     let fake = FakeUsb::new(Model::SilkyEvCamVga, Format::Evt3);
     let open = |models, serial: &str| {
         let wanted = DeviceSelector::new(Some(serial.to_owned()));
-        let driver = EventCamera::with(models, Arc::new(fake.clone()));
+        let driver = EventCamera::with_bus(models, Arc::new(fake.clone()));
         driver.open(&wanted, &Drops::default()).map(|device| device.identity())
     };
     let why = open(EVK4, SERIAL).unwrap_err();
@@ -120,7 +120,7 @@ fn a_model_that_cannot_be_opened_hides_neither_a_working_one_nor_its_problem() {
     const BOTH: &[Model] = &[Model::SilkyEvCamHd, Model::SilkyEvCamVga];
     let fake = FakeUsb::new(Model::SilkyEvCamVga, Format::Evt3);
     let open = || {
-        let driver = EventCamera::with(BOTH, Arc::new(fake.clone()));
+        let driver = EventCamera::with_bus(BOTH, Arc::new(fake.clone()));
         driver.open(&DeviceSelector::default(), &Drops::default()).map(|device| device.identity())
     };
     let busy = DeviceError::NotFound("HD: another program uses it".into());
@@ -139,8 +139,8 @@ fn a_model_that_cannot_be_opened_hides_neither_a_working_one_nor_its_problem() {
 fn without_libcaer_a_davis346_is_opened_and_its_absence_names_the_library() {
     let fake = FakeUsb::new(Model::Davis346, upright_davis());
     let driver = || {
-        let usb = EventCamera::with(DAVIS, Arc::new(fake.clone()));
-        AnyDavis::with(Davis::new(Some("/nonexistent/libcaer.so".into())), usb)
+        let usb = EventCamera::with_bus(DAVIS, Arc::new(fake.clone()));
+        AnyDavis::with_drivers(Davis::new(Some("/nonexistent/libcaer.so".into())), usb)
     };
     let open = || driver().open(&DeviceSelector::default(), &Drops::default());
     assert_eq!(open().unwrap().identity().model, "iniVation DAVIS346");
@@ -180,7 +180,8 @@ impl<D: Fn(FakeUsb) -> Arc<dyn Driver>> Bench for Desk<D> {
 
 #[test]
 fn evk4_conforms() {
-    let driver = |usb: FakeUsb| Arc::new(EventCamera::with(EVK4, Arc::new(usb))) as Arc<dyn Driver>;
+    let driver =
+        |usb: FakeUsb| Arc::new(EventCamera::with_bus(EVK4, Arc::new(usb))) as Arc<dyn Driver>;
     conforms(&Desk(FakeUsb::new(Model::Evk4, Format::Evt3), driver, false));
 }
 
@@ -190,7 +191,7 @@ fn other_cameras_with_a_sensor_of_prophesee_conform() {
         [&[Model::Evk3Hd], &[Model::SilkyEvCamHd], &[Model::SilkyEvCamVga], &[Model::Ueye]];
     for models in MODELS {
         let driver = move |usb: FakeUsb| {
-            Arc::new(EventCamera::with(models, Arc::new(usb))) as Arc<dyn Driver>
+            Arc::new(EventCamera::with_bus(models, Arc::new(usb))) as Arc<dyn Driver>
         };
         conforms(&Desk(FakeUsb::new(models[0], Format::Evt3), driver, false));
     }
@@ -199,7 +200,7 @@ fn other_cameras_with_a_sensor_of_prophesee_conform() {
 #[test]
 fn dvxplorer_conforms() {
     let driver =
-        |usb: FakeUsb| Arc::new(EventCamera::with(DVXPLORER, Arc::new(usb))) as Arc<dyn Driver>;
+        |usb: FakeUsb| Arc::new(EventCamera::with_bus(DVXPLORER, Arc::new(usb))) as Arc<dyn Driver>;
     conforms(&Desk(FakeUsb::new(Model::Dvxplorer, Format::Dvxplorer), driver, false));
 }
 
@@ -207,8 +208,8 @@ fn dvxplorer_conforms() {
 fn davis346_without_libcaer_conforms() {
     let driver = |usb: FakeUsb| {
         let caer = Davis::new(Some("/nonexistent/libcaer.so".into()));
-        let usb = EventCamera::with(DAVIS, Arc::new(usb));
-        Arc::new(AnyDavis::with(caer, usb)) as Arc<dyn Driver>
+        let usb = EventCamera::with_bus(DAVIS, Arc::new(usb));
+        Arc::new(AnyDavis::with_drivers(caer, usb)) as Arc<dyn Driver>
     };
     conforms(&Desk(FakeUsb::new(Model::Davis346, upright_davis()), driver, true));
 }

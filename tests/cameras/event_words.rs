@@ -39,7 +39,7 @@ struct Sent {
 impl Sent {
     fn of(models: &'static [Model], fake: &FakeUsb) -> Self {
         let drops = Drops::default();
-        let driver = EventCamera::with(models, Arc::new(fake.clone()));
+        let driver = EventCamera::with_bus(models, Arc::new(fake.clone()));
         let mut device = driver.open(&DeviceSelector::default(), &drops).unwrap();
         let mut all = Vec::new();
         while fake.is_sending() {

@@ -52,7 +52,7 @@ impl Loopback {
     }
 
     fn open(&self) -> Result<VideoOutput, OutputError> {
-        VideoOutput::with(Box::new(self.clone()), "/dev/video9".into())
+        VideoOutput::with_node(Box::new(self.clone()), "/dev/video9".into())
     }
 }
 

@@ -66,7 +66,7 @@ impl EventView {
     }
 
     /// Advances time and appends the events.
-    pub(crate) fn pass(
+    pub(crate) fn advance(
         &self,
         scene: &Scene,
         elapsed: Elapsed,
@@ -75,7 +75,7 @@ impl EventView {
     ) -> Result<(), PushError> {
         let plan = Plan::new(scene, elapsed.interval, self.settings());
         let views = plan.views(scene, &self.textures, self.grid());
-        sensor.pass(elapsed.until_us, TILE.height, events, |band| {
+        sensor.advance(elapsed.until_us, TILE.height, events, |band| {
             for column in 0..self.sensor.width.div_ceil(TILE.width) {
                 self.tile(scene.gain, &views, &plan, column, band);
             }

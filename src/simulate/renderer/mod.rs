@@ -172,7 +172,7 @@ mod tests {
         let first = view.at(&scene, OPEN.from_s);
         passes.push(0.0, &first, &mut passing).unwrap();
         let elapsed = Elapsed { until_us: 40_000.0, interval: OPEN };
-        view.pass(&scene, elapsed, &mut passes, &mut passing).unwrap();
+        view.advance(&scene, elapsed, &mut passes, &mut passing).unwrap();
         for k in 0..=WHOLE {
             let t_us = 40_000.0 * k as f64 / WHOLE as f64;
             pushes.push(t_us, &view.at(&scene, time(k)), &mut shown).unwrap();
@@ -211,7 +211,7 @@ mod tests {
         let mean_off_us = later(&passing) - later(&shown);
         assert!(mean_off_us.abs() < 1_000.0, "events are {mean_off_us} us off on average");
         let back = Elapsed { until_us: 40_000.0, interval: OPEN };
-        assert!(view.pass(&scene, back, &mut passes, &mut passing).is_err());
+        assert!(view.advance(&scene, back, &mut passes, &mut passing).is_err());
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl AnyDavis {
     }
 
     /// With these two drivers.
-    pub fn with(caer: Davis, usb: EventCamera) -> Self {
+    pub fn with_drivers(caer: Davis, usb: EventCamera) -> Self {
         Self { caer, usb }
     }
 

@@ -43,11 +43,11 @@ pub struct EventCamera {
 impl EventCamera {
     /// Cameras of these models; the first one that is connected is opened.
     pub fn new(models: &'static [Model]) -> Self {
-        Self::with(models, Arc::new(usb::Usb::default()))
+        Self::with_bus(models, Arc::new(usb::Usb::default()))
     }
 
     /// The same with something else in place of USB.
-    pub fn with(models: &'static [Model], bus: Arc<dyn Bus>) -> Self {
+    pub fn with_bus(models: &'static [Model], bus: Arc<dyn Bus>) -> Self {
         Self { models, bus, only: None, settings: Arc::default() }
     }
 
@@ -86,7 +86,7 @@ impl Driver for EventCamera {
             return Ok(Box::new(Camera::new(port, parts)));
         }
         if !problems.is_empty() {
-            return Err(together(&problems));
+            return Err(joined(&problems));
         }
         let serial = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
         let names: Vec<&str> = self.models.iter().map(|model| model.name()).collect();
@@ -100,7 +100,7 @@ impl Driver for EventCamera {
 }
 
 /// The errors of several models as one. Opening is retried if that may help one of them.
-fn together(problems: &[DeviceError]) -> DeviceError {
+fn joined(problems: &[DeviceError]) -> DeviceError {
     let why = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     match problems.iter().all(|problem| matches!(problem, DeviceError::Unusable(_))) {
         true => DeviceError::Unusable(why),

@@ -116,14 +116,14 @@ impl VideoOutput {
     pub fn open(path: &Path) -> Result<Self, OutputError> {
         let name = path.display().to_string();
         let node = kernel::open_output(path).map_err(|e| explain(&name, e))?;
-        Self::with(node, name)
+        Self::with_node(node, name)
     }
 
     /// Uses an open device, for tests.
     ///
     /// # Errors
     /// It is not an output device.
-    pub fn with(node: Box<dyn OutputNode>, path: String) -> Result<Self, OutputError> {
+    pub fn with_node(node: Box<dyn OutputNode>, path: String) -> Result<Self, OutputError> {
         let output = Self { node, path, layout: None, image: Vec::new() };
         let mut capability = Capability::zeroed();
         // A file of another kind knows no such call.
