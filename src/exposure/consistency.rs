@@ -30,6 +30,14 @@ const REACHED: f64 = 0.95;
 const LARGER: f64 = 1.2;
 /// Sharp images of a pair that all lie within this share of its exposures have times in a longer unit.
 const MOMENT: f64 = 0.01;
+/// Events per second and pixel that are more than cameras deliver: the fastest has 1150 (1.06e9 from
+/// 1280x720 pixels, data sheet of the IMX636). A part of a sensor may be faster.
+const FASTEST_HZ: f64 = 1e4;
+/// The same beside exposures that are rather milliseconds.
+const FASTEST_SHORT_HZ: f64 = 2e3;
+/// The longest exposure, and the longest time from the first one's start to the last one's end, that
+/// are rather milliseconds. Cameras that expose for so short a time take fewer pictures.
+const SHORT_US: [i64; 2] = [200, 1000];
 /// Programs round the times of exposures and of sharp images differently.
 const ROUNDING_US: i64 = 1;
 
@@ -76,8 +84,43 @@ pub fn check(events: &[Event], exposures_us: &[[i64; 2]], sensor: Size) -> Vec<F
             cause: cause(events, extent.times_us, exposures_us, whole),
         });
     }
+    if findings.is_empty() {
+        findings.extend(too_many(within, extent.times_us, exposures_us, sensor));
+    }
     findings.extend(extent.part_of(sensor, events.len()));
     findings
+}
+
+/// Whether exposures are so short and so close to each other that they are rather in milliseconds.
+pub fn are_short(exposures_us: &[[i64; 2]]) -> bool {
+    let (Some(first), Some(last)) = (exposures_us.first(), exposures_us.last()) else {
+        return false;
+    };
+    let [short_us, close_us] = SHORT_US;
+    let is_short = |[start, end]: &[i64; 2]| end.saturating_sub(*start) <= short_us;
+    exposures_us.iter().all(is_short) && last[1].saturating_sub(first[0]) <= close_us
+}
+
+/// Compares the number of events within the exposures and between them with what cameras deliver. Whole
+/// milliseconds that are read as microseconds agree with each other, or with exposures that have the
+/// events of a long recording beside them; then only this shows the unit.
+fn too_many(
+    within: usize,
+    events_us: [i64; 2],
+    exposures_us: &[[i64; 2]],
+    sensor: Size,
+) -> Option<Finding> {
+    let whole = [exposures_us.first()?[0], exposures_us.last()?[1]];
+    let all = are_short(exposures_us);
+    let most_hz = if all { FASTEST_SHORT_HZ } else { FASTEST_HZ };
+    let most = most_hz * sensor.area() as f64 * length(whole) / 1e6;
+    (within >= MIN_EVENTS && within as f64 > most).then_some(Finding::Rate {
+        events: within,
+        sensor,
+        events_us,
+        exposures_us: whole,
+        all,
+    })
 }
 
 /// Compares events with the size of the image: whether they fill, exactly, the sensor of a whole scale
@@ -138,6 +181,16 @@ fn cause(
 ) -> Cause {
     if fits(TimeUnit::Microseconds, events, events_us, exposures_us, whole) {
         return Cause::Still;
+    }
+    // Before the unit of the events: nanoseconds beside microseconds have the same ratio.
+    let longer = [TimeUnit::Milliseconds, TimeUnit::Seconds];
+    if let Some(unit) = longer.into_iter().find(|unit| {
+        let scaled = |t: i64| t.saturating_mul(unit.microseconds() as i64);
+        let exposures: Vec<[i64; 2]> = exposures_us.iter().map(|e| e.map(scaled)).collect();
+        let us = TimeUnit::Microseconds;
+        are_short(exposures_us) && fits(us, events, events_us, &exposures, whole.map(scaled))
+    }) {
+        return Cause::Exposures(unit);
     }
     let others = [TimeUnit::Nanoseconds, TimeUnit::Milliseconds, TimeUnit::Seconds];
     if let Some(unit) =

@@ -9,6 +9,7 @@ use super::pair_events::{Columns, NAMES};
 use super::pair_pictures::{Layout, Pictures, convert};
 use super::repairs::{Repair, Repairs};
 use crate::event::Event;
+use crate::exposure::consistency::are_short;
 use crate::formats::limits::MAX_TIME_US;
 use crate::formats::npy::{Content, View};
 use crate::formats::npz::Npz;
@@ -68,33 +69,31 @@ pub(super) fn read<R: Read + Seek>(
         repairs.add(Repair::ScaleFactor, 1);
     }
     let (events, scale_factor) = events(npz, known, options.times, image, &mut repairs)?;
-    check_milliseconds(&exposures_us, &events, &repairs)?;
+    check_unit(&exposures_us, &events, &repairs)?;
     repairs.add(Repair::Folder, u64::from(!npz.folder().is_empty()));
     Ok(Contents { frames, exposures_us, events, scale_factor, truth, repairs })
 }
 
-/// The longest exposure, and the longest time from the first one's start to the second one's end, that
-/// are rather milliseconds. Cameras that expose for so short a time take fewer pictures.
-const SHORT_US: [i64; 2] = [200, 1000];
+/// Exposures from this many milliseconds on are rarely given in seconds.
+const LONG_MS: i64 = 10;
 
-/// Refuses files with all times in milliseconds, which would be cut to whole ones.
-fn check_milliseconds(
+/// Refuses files with all times in milliseconds or seconds, which would be cut to whole ones.
+fn check_unit(
     exposures_us: &[[i64; 2]; 2],
     events: &[Event],
     repairs: &Repairs,
 ) -> Result<(), PairError> {
-    let [us, other_us] = exposures_us.map(|[start, end]| end.saturating_sub(start));
-    let [[start_us, _], [_, end_us]] = *exposures_us;
-    let [short_us, close_us] = SHORT_US;
-    let is_short = us.max(other_us) <= short_us && end_us.saturating_sub(start_us) <= close_us;
     let cut = repairs.count(Repair::FractionalTime);
-    if !is_short || cut <= events.len() as u64 / 2 {
+    if !are_short(exposures_us) || cut <= events.len() as u64 / 2 {
         return Ok(());
     }
+    let [us, other_us] = exposures_us.map(|[start, end]| end.saturating_sub(start));
+    let seconds =
+        if us.max(other_us) < LONG_MS { ", or by 1000000 if they are in seconds" } else { "" };
     let what = format!(
         "exposures of {us} us, and {cut} events between whole microseconds: in milliseconds? The format \
-         has all times in microseconds: multiply those of exposures, events and sharp images by 1000; \
-         if they are in microseconds, save whole numbers"
+         has all times in microseconds: multiply those of exposures, events and sharp images by \
+         1000{seconds}; if they are in microseconds, save whole numbers"
     );
     Err(field("exp_end1", what))
 }

@@ -131,11 +131,10 @@ impl Run {
             for finding in pair.findings() {
                 if !warned.contains(&finding.kind()) {
                     warned.push(finding.kind());
-                    let finding = finding.to_string();
                     self.bar.suspend(|| {
                         eprintln!("gem-live: {path}: pair {number}: warning: {finding}");
                         // A finding names options of the commands that read pairs.
-                        if finding.contains("--time-offset") {
+                        if finding.advises_time_offset() {
                             eprintln!(
                                 "gem-live: import has no --time-offset: give it to the commands \
                                  that read the pairs"

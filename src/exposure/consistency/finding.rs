@@ -12,6 +12,8 @@ const UNIX_US: i64 = 100_000_000_000_000;
 pub enum Cause {
     /// The events are in another unit.
     Unit(TimeUnit),
+    /// The exposures are in another unit.
+    Exposures(TimeUnit),
     /// The events are on another clock, in this unit: this many microseconds added to them move
     /// them to the exposures.
     Clock {
@@ -43,6 +45,19 @@ pub enum Finding {
         exposures_us: [i64; 2],
         /// The likely cause.
         cause: Cause,
+    },
+    /// More events than any camera delivers in that time: times in milliseconds.
+    Rate {
+        /// Number of events from the start of the first exposure to the end of the last one.
+        events: usize,
+        /// The sensor.
+        sensor: Size,
+        /// First and last time of all events, in microseconds.
+        events_us: [i64; 2],
+        /// Start of the first exposure and end of the last one, in microseconds.
+        exposures_us: [i64; 2],
+        /// Whether those of the exposures are rather milliseconds, too.
+        all: bool,
     },
     /// The events fill only the upper left part of the sensor.
     Part {
@@ -88,11 +103,24 @@ impl Finding {
         match self {
             Self::NoEvents => "without events",
             Self::Times { .. } => "with events at other times than the exposures",
+            Self::Rate { .. } => "with more events than a camera delivers",
             Self::Part { .. } => "with events on a part of the sensor",
             Self::Grid { .. } => "with events on another grid than the scale factor's",
             Self::Truth { .. } => "with sharp images at other times than the exposures",
             Self::Scale { .. } => "with another scale factor than the configuration",
         }
+    }
+
+    /// Whether its text advises `--time-offset`, which not every command has.
+    pub fn advises_time_offset(&self) -> bool {
+        matches!(self, Self::Times { cause, .. } if cause.needs_offset())
+    }
+}
+
+impl Cause {
+    /// Whether an offset of the events' times may correct it.
+    fn needs_offset(self) -> bool {
+        matches!(self, Self::Clock { .. } | Self::Unknown)
     }
 }
 
@@ -126,6 +154,22 @@ impl Display for Finding {
                 write!(f, "; {all} events lie from {from} to {until}")?;
                 let [from, until] = exposures_us.map(Time);
                 write!(f, ", the exposures from {from} to {until}{}", describe(*cause, events_us))
+            }
+            Self::Rate { events, sensor, events_us, exposures_us, all } => {
+                let ([from, until], [start, end]) = (events_us.map(Time), exposures_us.map(Time));
+                let cause = match all {
+                    true => {
+                        "are all times in milliseconds? The format has microseconds: multiply those \
+                         of exposures, events and sharp images by 1000"
+                    }
+                    false => "events in milliseconds? (--time-unit ms)",
+                };
+                write!(
+                    f,
+                    "{events} events during and between the exposures, more than a sensor of {sensor} \
+                     pixels delivers in that time; all events lie from {from} to {until}, the \
+                     exposures from {start} to {end}: {cause}"
+                )
             }
             Self::Part { reached: (x, y), sensor } => {
                 let ratio = |side: usize, most: u16| side as f64 / (f64::from(most) + 1.0);
@@ -176,6 +220,12 @@ fn describe(cause: Cause, events_us: &[i64; 2]) -> String {
         Cause::Unit(unit) => {
             format!(": events in {}? (--time-unit {unit})", unit.name())
         }
+        Cause::Exposures(unit) => format!(
+            ": exposures in {}? The format has microseconds: multiply their times and those of sharp \
+             images by {}",
+            unit.name(),
+            unit.microseconds()
+        ),
         Cause::Clock { unit, offset_us } => {
             let zero = match (events_us[0].saturating_abs() < UNIX_US, offset_us.abs() > UNIX_US) {
                 (true, true) => "events counted from zero, exposures from 1970 (Unix time)?",

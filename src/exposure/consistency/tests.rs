@@ -72,6 +72,53 @@ fn another_unit_is_named() {
 }
 
 #[test]
+fn exposures_in_a_longer_unit_are_named() {
+    // Exposures of 20 ms, and of 2.5 s that were cut to whole seconds, beside microseconds.
+    for (exposures, unit, factor) in [
+        ([[0, 20], [22, 42]], TimeUnit::Milliseconds, "by 1000"),
+        ([[0, 2], [2, 5]], TimeUnit::Seconds, "by 1000000"),
+    ] {
+        let time = |t: i64| if factor == "by 1000" { t } else { t * 120 };
+        assert_eq!(cause_of(time, &exposures), Some(Cause::Exposures(unit)));
+        let finding = &check(&events(time), &exposures, SENSOR)[0];
+        let text = finding.to_string();
+        assert!(text.contains(&format!("exposures in {}?", unit.name())), "{text}");
+        assert!(text.ends_with(factor) && !finding.advises_time_offset(), "{text}");
+    }
+}
+
+#[test]
+fn whole_milliseconds_that_agree_with_the_exposures_are_found_by_their_number() {
+    let rate = |events: &[Event], exposures: &[[i64; 2]], sensor| {
+        let found = check(events, exposures, sensor);
+        match found.as_slice() {
+            [Finding::Rate { events, all, .. }] => Some((*events, *all)),
+            [] => None,
+            other => panic!("{other:?}"),
+        }
+    };
+    // All times in milliseconds.
+    let short = [[0, 20], [22, 42]];
+    let all = events(|t| t / 1000);
+    assert_eq!(rate(&all, &short, SENSOR), Some((4200, true)));
+    let text = check(&all, &short, SENSOR)[0].to_string();
+    assert!(text.contains("4200 events") && text.contains("from 0 us to 41 us"), "{text}");
+    assert!(text.contains("exposures from 0 us to 42 us") && text.contains("by 1000"), "{text}");
+    // Exposures at the start of a minute whose events are in milliseconds.
+    let part = |n: i64| events(move |t| (t + n * 200_000) / 1000);
+    let minute: Vec<Event> = (0..300).flat_map(part).collect();
+    assert_eq!(rate(&minute, &EXPOSURES, SENSOR), Some((882_000, false)));
+    let text = check(&minute, &EXPOSURES, SENSOR)[0].to_string();
+    assert!(text.contains("--time-unit ms") && text.contains("to 59841 us"), "{text}");
+    // As fast as the fastest camera, and as a part of it; too few events to judge.
+    let fast = events(|t| t / 20);
+    assert_eq!(rate(&fast, &[[0, 1_000], [1_100, 2_100]], SENSOR), None);
+    assert_eq!(rate(&fast, &[[0, 1_000], [1_100, 2_100]], Size::new(24, 16)), None);
+    let few: Vec<Event> = all.iter().step_by(10).copied().collect();
+    assert_eq!(rate(&few, &short, SENSOR), None);
+}
+
+#[test]
 fn another_zero_is_named_and_the_offset_corrects_it() {
     let unix = 1_700_000_000_000_000;
     let exposures = EXPOSURES.map(|e| e.map(|t| t + unix));
@@ -81,6 +128,10 @@ fn another_zero_is_named_and_the_offset_corrects_it() {
     assert!(text.contains("no events during the first exposure; 4200 events lie from 100 us"));
     assert!(text.contains("1700000000 s to 1700000000.042 s"), "{text}");
     assert!(text.contains("from 1970") && text.contains(&format!("--time-offset {unix}")));
+    assert!(check(&events(|t| t + 100), &exposures, SENSOR)[0].advises_time_offset());
+    assert!(check(&events(|_| 7), &[[5_000_000, 5_020_000]], SENSOR)[0].advises_time_offset());
+    assert!(!check(&events(|t| t * 1000), &EXPOSURES, SENSOR)[0].advises_time_offset());
+    assert!(!Finding::NoEvents.advises_time_offset());
     assert_eq!(check(&events(|t| t + unix), &exposures, SENSOR), []);
     // The other way round.
     let back = Cause::Clock { unit: TimeUnit::Microseconds, offset_us: -unix };

@@ -17,7 +17,8 @@ pub fn fault(pair: &Pair, crop: Option<Crop>) -> Option<String> {
     if a.saturating_sub(b).saturating_abs() as f64 > EXPOSURES_DIFFER * a.max(b) as f64 {
         return Some(format!("exposures of different lengths, {a} us and {b} us"));
     }
-    let misplaced = |f: &Finding| matches!(f, Finding::NoEvents | Finding::Times { .. });
+    use Finding::{NoEvents, Rate, Times};
+    let misplaced = |f: &Finding| matches!(f, NoEvents | Times { .. } | Rate { .. });
     if let Some(finding) = pair.findings().into_iter().find(misplaced) {
         return Some(finding.to_string());
     }

@@ -158,6 +158,8 @@ fn all_times_in_milliseconds_are_named() {
         ("events", dictionary(&rows, |_| {})),
     ]);
     assert!(text.contains("in milliseconds?") && text.contains("by 1000"), "{text}");
+    // Seconds, which are cut to whole ones.
+    assert!(text.contains("or by 1000000 if they are in seconds"), "{text}");
 }
 
 #[test]

@@ -60,6 +60,32 @@ fn events_on_another_clock_are_named_and_corrected() {
 }
 
 #[test]
+fn whole_milliseconds_of_all_times_and_of_a_long_recordings_events_are_named() {
+    let here = tempfile::tempdir().unwrap();
+    let here = here.path();
+    let mut all = timed(|t| t / 1000);
+    all.exposures_us = all.exposures_us.map(|exposure| exposure.map(|t| t / 1000));
+    all.write(&here.join("all.npz")).unwrap();
+    // The events of minutes beside exposures at their start.
+    let mut long = pair();
+    let later = |n: i64| {
+        let time = move |e: Event| Event { t_us: (e.t_us + n * 42_000) / 1000, ..e };
+        pair().events.into_iter().map(time)
+    };
+    long.events = (0..1000).flat_map(later).collect();
+    long.write(&here.join("long.npz")).unwrap();
+    for (name, cause) in [("all", "are all times in milliseconds?"), ("long", "--time-unit ms")] {
+        let command = format!("deblur {name}.npz --out {name} {EDI}");
+        let text = succeeds(here, &command);
+        let line = text.lines().find(|l| l.starts_with("gem-live:")).unwrap_or_default();
+        assert!(line.contains("events lie from 0 us to") && line.contains("exposures from"));
+        assert!(line.contains("more than a sensor of 16x16") && line.contains(cause), "{text}");
+        let text = fails(here, &format!("{command} --strict"));
+        assert!(text.contains(cause) && text.contains("1 of 1 inputs failed"), "{text}");
+    }
+}
+
+#[test]
 #[ignore = "needs ../shared/cases: a recording that another program has written"]
 fn shared_events_in_seconds_of_a_reported_file_are_corrected() {
     let seconds = shared("cases/npz-events-of-another-clock/t_ev_seconds_only.npz");
