@@ -221,7 +221,9 @@ impl Deblur {
             job.repaired.add(&repairs);
             job.progress.notify(&format!("{}: {repairs}", path.display()));
         }
-        job.findings.add(path, &pair.findings(), |line| job.progress.notify(line))?;
+        let mut findings = pair.findings();
+        findings.retain(|finding| !finding.is_about_truth());
+        job.findings.add(path, &findings, |line| job.progress.notify(line))?;
         let blurs: &[(Blur, &str)] = if self.large_blur {
             &[(Blur::Large, "large")]
         } else {

@@ -5,8 +5,10 @@
 //! of a camera without events. [`check`] compares ranges and names the likely cause.
 
 mod finding;
+mod truth;
 
 pub use finding::{Cause, Finding};
+pub use truth::{check_truth, is_exposed};
 
 use crate::event::Event;
 use crate::image::Size;
@@ -28,8 +30,6 @@ const MARGINS: f64 = 0.25;
 const REACHED: f64 = 0.95;
 /// How many times as large the scale factor of that sensor must be. Less may be a thing that moves.
 const LARGER: f64 = 1.2;
-/// Sharp images of a pair that all lie within this share of its exposures have times in a longer unit.
-const MOMENT: f64 = 0.01;
 /// Events per second and pixel that are more than cameras deliver: the fastest has 1150 (1.06e9 from
 /// 1280x720 pixels, data sheet of the IMX636). A part of a sensor may be faster.
 const FASTEST_HZ: f64 = 1e4;
@@ -38,30 +38,6 @@ const FASTEST_SHORT_HZ: f64 = 2e3;
 /// The longest exposure, and the longest time from the first one's start to the last one's end, that
 /// are rather milliseconds. Cameras that expose for so short a time take fewer pictures.
 const SHORT_US: [i64; 2] = [200, 1000];
-/// Programs round the times of exposures and of sharp images differently.
-const ROUNDING_US: i64 = 1;
-
-/// Compares the times of sharp images with exposures (start and end in microseconds, in order of
-/// time). With other times, scores compare images of different instants.
-pub fn check_truth(truths_us: &[i64], exposures_us: &[[i64; 2]]) -> Option<Finding> {
-    let (first, last) = (exposures_us.first()?, exposures_us.last()?);
-    let whole = [first[0], last[1]];
-    let range = [*truths_us.iter().min()?, *truths_us.iter().max()?];
-    let during = |t: i64, [start, end]: [i64; 2]| {
-        (start.saturating_sub(ROUNDING_US)..=end.saturating_add(ROUNDING_US)).contains(&t)
-    };
-    let inside = |t: &i64| exposures_us.iter().any(|exposure| during(*t, *exposure));
-    let outside = truths_us.iter().filter(|t| !inside(t)).count();
-    // Two may be close to each other: one of each exposure's end and start.
-    let exposed: f64 = exposures_us.iter().map(|exposure| length(*exposure)).sum();
-    let moment = truths_us.len() > 2 && range[1] as f64 - range[0] as f64 <= MOMENT * exposed;
-    let finding = Finding::Truth {
-        truths: (truths_us.len(), outside),
-        truths_us: range,
-        exposures_us: whole,
-    };
-    (outside > 0 || moment).then_some(finding)
-}
 
 /// Compares events with exposures (start and end in microseconds, in order of time) and a sensor.
 pub fn check(events: &[Event], exposures_us: &[[i64; 2]], sensor: Size) -> Vec<Finding> {

@@ -10,7 +10,7 @@ use crate::cli::interrupt::Finishing;
 use gem_live::Deblurrer;
 use gem_live::deblur::metrics::{psnr, ssim};
 use gem_live::exposure::Exposure;
-use gem_live::exposure::consistency::Finding;
+use gem_live::exposure::consistency::{Finding, is_exposed};
 use gem_live::formats::config::Config;
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::{
@@ -198,6 +198,8 @@ impl<'a> Evaluation<'a> {
     /// What contradicts in a recording, or between it and the configuration.
     fn findings(&self, pair: &Pair) -> Vec<Finding> {
         let mut findings = pair.findings();
+        // Sharp images that are left out are counted.
+        findings.retain(|f| !f.leaves_out_truths() && (self.config.has_gt || !f.is_about_truth()));
         let (file, configured) = (pair.scale_factor, self.config.scale_factor);
         if (file - configured).abs() > 1e-6 * file {
             let size = pair.frames.first().map_or(Size::new(0, 0), ImageU8::size);
@@ -228,7 +230,12 @@ impl<'a> Evaluation<'a> {
             (None, true) => return Err("has_gt is true, but there are no sharp images".into()),
             (_, false) => None,
         };
-        let [first, second] = self.targets(pair, truth);
+        let ([first, second], left_out) = self.targets(pair, truth);
+        if left_out > 0 && first.is_empty() && second.is_empty() {
+            return Err("none of its sharp images was taken during an exposure: correct \
+                        sharp_timestamps, which have the clock and the unit of the exposures"
+                .into());
+        }
         let mut scores = Vec::new();
         for (blur, targets) in [(Blur::First, &first), (Blur::Second, &second)] {
             let exposure = self.exposure(pair, blur)?;
@@ -260,21 +267,30 @@ impl<'a> Evaluation<'a> {
         scores.sort_by_key(|s| s.index);
         let line = format!("{}: {} restored", path.display(), first.len() + second.len());
         job.report.add(scores);
+        job.report.leave_out(left_out);
         Ok(line)
     }
 
     /// Index and time in microseconds of every image to restore, per blurry frame that it is
-    /// restored from. Instants up to the end of the first exposure belong to the first frame.
-    fn targets(&self, pair: &Pair, truth: Option<&GroundTruth>) -> [Vec<(usize, f64)>; 2] {
+    /// restored from. Instants up to the end of the first exposure belong to the first frame. Also the
+    /// number of sharp images that are left out, because they were not taken during an exposure.
+    fn targets(&self, pair: &Pair, truth: Option<&GroundTruth>) -> ([Vec<(usize, f64)>; 2], usize) {
         let [[start1, end1], [start2, end2]] = pair.exposures_us.map(|e| e.map(|t| t as f64));
-        let times: Vec<f64> = match (self.config.predict_ts, truth) {
-            (Some(f), _) => vec![start1 + f * (end1 - start1), start2 + f * (end2 - start2)],
-            (None, truth) => {
-                truth.iter().flat_map(|t| &t.timestamps_us).map(|t| *t as f64).collect()
+        let times: Vec<(usize, f64)> = match self.config.predict_ts {
+            Some(f) => {
+                let at = |start: f64, end: f64| start + f * (end - start);
+                vec![(0, at(start1, end1)), (1, at(start2, end2))]
+            }
+            None => {
+                let all = truth.iter().flat_map(|t| &t.timestamps_us).enumerate();
+                let exposed = all.filter(|(_, t)| is_exposed(**t, &pair.exposures_us));
+                exposed.map(|(index, t)| (index, *t as f64)).collect()
             }
         };
-        let (first, second) = times.into_iter().enumerate().partition(|(_, t)| *t <= end1);
-        [first, second]
+        let all = truth.map_or(0, |t| t.timestamps_us.len());
+        let left_out = if self.config.predict_ts.is_some() { 0 } else { all - times.len() };
+        let (first, second) = times.into_iter().partition(|(_, t)| *t <= end1);
+        ([first, second], left_out)
     }
 
     /// The exposure with a sensor size computed from the configuration's scale factor, not from the

@@ -28,6 +28,8 @@ struct Mean {
 #[derive(Default)]
 pub(super) struct Report {
     scores: Vec<Score>,
+    /// Number of sharp images that were not taken during an exposure.
+    left_out: usize,
 }
 
 fn mean(sequence: &str, scores: &[&Score]) -> Mean {
@@ -43,6 +45,11 @@ fn mean(sequence: &str, scores: &[&Score]) -> Mean {
 impl Report {
     pub(super) fn add(&mut self, scores: Vec<Score>) {
         self.scores.extend(scores);
+    }
+
+    /// Counts sharp images that are not compared, because they were not taken during an exposure.
+    pub(super) fn leave_out(&mut self, count: usize) {
+        self.left_out += count;
     }
 
     /// Mean scores of every sequence, in order.
@@ -80,6 +87,12 @@ impl Report {
     }
 
     pub(super) fn print(&self) {
+        if self.left_out > 0 {
+            let n = self.left_out;
+            eprintln!(
+                "gem-live: {n} sharp images were not taken during an exposure and are left out"
+            );
+        }
         if self.scores.is_empty() {
             println!("no scores: no image could be compared with its ground truth");
             return;

@@ -111,6 +111,17 @@ impl Finding {
         }
     }
 
+    /// Whether it is about sharp images, which restoring does not use.
+    pub fn is_about_truth(&self) -> bool {
+        matches!(self, Self::Truth { .. })
+    }
+
+    /// Whether single sharp images lie outside the exposures, which can be left out. With another clock
+    /// or unit most of them do.
+    pub fn leaves_out_truths(&self) -> bool {
+        matches!(self, Self::Truth { truths: (all, outside), .. } if (1..=all / 2).contains(outside))
+    }
+
     /// Whether its text advises `--time-offset`, which not every command has.
     pub fn advises_time_offset(&self) -> bool {
         matches!(self, Self::Times { cause, .. } if cause.needs_offset())

@@ -53,8 +53,6 @@ pub fn fault(pair: &Pair, crop: Option<Crop>) -> Option<String> {
 /// unit or on another clock. Single ones outside the exposures are left out when one is drawn.
 pub(super) fn truth_fault(pair: &Pair) -> Option<String> {
     let times = pair.truth.as_ref().map_or(&[][..], |truth| truth.timestamps_us.as_slice());
-    match check_truth(times, &pair.exposures_us)? {
-        Finding::Truth { truths: (all, outside), .. } if outside > 0 && outside <= all / 2 => None,
-        finding => Some(finding.to_string()),
-    }
+    let finding = check_truth(times, &pair.exposures_us)?;
+    (!finding.leaves_out_truths()).then(|| finding.to_string())
 }

@@ -1,6 +1,7 @@
 //! Events that do not belong to their exposures, through the commands that read recordings.
 
 use super::*;
+use gem_live::sequence::GroundTruth;
 
 /// The pair with other times of its events.
 fn timed(time: impl Fn(i64) -> i64) -> Pair {
@@ -173,4 +174,36 @@ fn recordings_are_checked_when_they_are_played_trained_on_and_exported() {
     assert_eq!(exported.findings(), []);
     let text = printed(&gem_live(here, "record --source sim --time-unit ns --out x"));
     assert!(text.contains("--time-unit has no effect with a camera"), "{text}");
+}
+
+#[test]
+fn sharp_images_between_the_exposures_are_left_out_of_scores_and_do_not_matter_to_deblur() {
+    let here = tempfile::tempdir().unwrap();
+    let here = here.path();
+    let sharp = |timestamps_us: &[i64]| {
+        let images = vec![pair().frames[0].clone(); timestamps_us.len()];
+        let truth = Some(GroundTruth { images, timestamps_us: timestamps_us.to_vec() });
+        Pair { truth, ..pair() }
+    };
+    sharp(&[10_000, 21_000, 32_000]).write(&here.join("data/test/a.npz")).unwrap();
+    let text = succeeds(here, &format!("deblur data --out out --strict {EDI}"));
+    assert!(!text.contains("sharp images"), "{text}");
+    let config = "root_path: data\nscale_factor: 2\nhas_gt: true\npredict_ts: null\n\
+                  save_path: r\nload_dir: null\n";
+    std::fs::write(here.join("test.yaml"), config).unwrap();
+    let test = "test --config test.yaml --engine cpu --strict";
+    let text = succeeds(here, test);
+    assert!(text.contains("1 sharp images were not taken during an exposure"), "{text}");
+    assert!(text.contains("mean of 2"), "{text}");
+    // The others keep their numbers.
+    let names: Vec<bool> =
+        (0..3).map(|i| here.join(format!("r/Result/a_00{i}.png")).exists()).collect();
+    assert_eq!(names, [true, false, true]);
+    // Times in another unit are an error.
+    sharp(&[10, 20, 32]).write(&here.join("data/test/a.npz")).unwrap();
+    assert!(fails(here, test).contains("3 sharp images within a moment"));
+    sharp(&[10_000_000, 21_000_000, 32_000_000]).write(&here.join("data/test/a.npz")).unwrap();
+    assert!(fails(here, test).contains("3 of 3 sharp images lie outside the exposures"));
+    let text = fails(here, "test --config test.yaml --engine cpu");
+    assert!(text.contains("none of its sharp images was taken during an exposure"), "{text}");
 }
