@@ -17,6 +17,7 @@ use gem_live::sequence::import::{
 };
 use indicatif::{ProgressBar, ProgressStyle};
 use run::Run;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -109,6 +110,27 @@ enum StampName {
     End,
 }
 
+/// Refuses a recording that is named twice, also by another path: it would be in the set twice.
+fn refuse_repeated(sources: &[ForeignSource]) -> Result<(), Failure> {
+    let mut seen: HashMap<PathBuf, Vec<&ForeignSource>> = HashMap::new();
+    for source in sources {
+        let real = source.path.canonicalize().unwrap_or_else(|_| source.path.clone());
+        let earlier = seen.entry(real).or_default();
+        // A folder of HighREV has several sequences.
+        let same = |known: &&&ForeignSource| known.path != source.path || known.name == source.name;
+        if let Some(known) = earlier.iter().find(same) {
+            let (path, other) = (source.path.display(), known.path.display());
+            let also = match known.path == source.path {
+                true => "it is named twice".to_owned(),
+                false => format!("it is the recording {other}, too"),
+            };
+            return Err(format!("{path}: {also}: name every recording once").into());
+        }
+        earlier.push(source);
+    }
+    Ok(())
+}
+
 fn unit(text: &str) -> Result<TimeUnit, String> {
     TimeUnit::from_symbol(text).ok_or_else(|| "expected s, ms, us or ns".into())
 }
@@ -127,6 +149,7 @@ impl Import {
             let because = "recordings other than HS-ERGB and BS-ERGB";
             without_effect(because, [("--average", self.average.is_some())])?;
         }
+        refuse_repeated(&sources)?;
         self.refuse_source(&sources)?;
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len}  {eta} left  {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -2,8 +2,13 @@
 
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
-use crate::formats::file_kind::{FileKind, ROS2_ADVICE, Wanted};
+mod advice;
+
+pub use advice::{folder_advice, missing_part};
+
+use super::search_bounds::{LARGE, MAX_OTHERS, SYSTEM, is_system};
 use crate::formats::pictures::{is_hidden, natural_key};
+use advice::hint;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +26,12 @@ pub enum FindError {
     /// A folder that is nested too deeply.
     #[error("{}: nested more than {MAX_DEPTH} folders deep; not searched", .0.display())]
     Deep(PathBuf),
+    /// A folder of the system, such as `/proc`.
+    #[error("{}: {SYSTEM}", .0.display())]
+    System(PathBuf),
+    /// A folder with too many other files.
+    #[error("{}: {LARGE}", .0.display())]
+    Large(PathBuf),
     /// A folder without npz files.
     #[error("{}: the folder contains no npz files{}", .0.display(), hint(.0))]
     Empty(PathBuf),
@@ -85,8 +96,12 @@ enum Kind {
     Other,
 }
 
+fn is_named_npz(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end.eq_ignore_ascii_case("npz"))
+}
+
 fn kind(path: &Path) -> Kind {
-    if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz")) {
+    if !is_named_npz(path) {
         return Kind::Other;
     }
     if is_hidden(path) {
@@ -112,16 +127,10 @@ pub fn find_npz_files(inputs: &[PathBuf]) -> Vec<Result<PathBuf, FindError>> {
 pub fn find_npz_files_counted(
     inputs: &[PathBuf],
 ) -> (Vec<Result<PathBuf, FindError>>, IgnoredFiles) {
-    let mut search = Search::default();
+    let mut search = Search::new(MAX_OTHERS);
     for input in inputs {
         if input.is_dir() {
-            let before = search.found.len();
-            search.walk(input, 0);
-            if search.found.len() == before {
-                search.found.push(Err(FindError::Empty(input.clone())));
-            }
-            // The same folder may be named twice.
-            search.seen.clear();
+            search.folder(input);
         } else {
             search.found.push(Ok(input.clone()));
         }
@@ -150,17 +159,59 @@ pub fn recordings_in(folder: &Path) -> std::io::Result<(Vec<PathBuf>, IgnoredFil
 const MAX_DEPTH: usize = 16;
 
 /// A search in progress.
-#[derive(Default)]
 struct Search {
     found: Vec<Result<PathBuf, FindError>>,
     ignored: IgnoredFiles,
     /// The real paths of the folders so far: links are followed, but no folder is listed twice.
     seen: HashSet<PathBuf>,
+    /// The real path of the folder that the user has named.
+    root: PathBuf,
+    /// Number of other files and folders that may still be looked at; `None` once there were more.
+    others: Option<usize>,
+    max_others: usize,
 }
 
 impl Search {
+    fn new(max_others: usize) -> Self {
+        Self {
+            found: Vec::new(),
+            ignored: IgnoredFiles::default(),
+            seen: HashSet::new(),
+            root: PathBuf::new(),
+            others: None,
+            max_others,
+        }
+    }
+
+    /// Searches a folder that the user has named.
+    fn folder(&mut self, input: &Path) {
+        let before = self.found.len();
+        // The same folder may be named twice.
+        self.seen.clear();
+        self.root = input.canonicalize().unwrap_or_default();
+        self.others = Some(self.max_others);
+        if is_system(&self.root) {
+            return self.found.push(Err(FindError::System(input.to_owned())));
+        }
+        self.walk(input, 0);
+        if self.others.is_none() {
+            self.found.truncate(before);
+            self.found.push(Err(FindError::Large(input.to_owned())));
+        } else if self.found.len() == before {
+            self.found.push(Err(FindError::Empty(input.to_owned())));
+        }
+    }
+
+    /// Whether a folder is left out: it was searched, or a link has led to the system or to a folder
+    /// around the one that the user has named.
+    fn is_left_out(&mut self, folder: &Path) -> bool {
+        let Ok(real) = folder.canonicalize() else { return false };
+        let is_around = real != self.root && self.root.starts_with(&real);
+        is_system(&real) || is_around || !self.seen.insert(real)
+    }
+
     fn walk(&mut self, folder: &Path, depth: usize) {
-        if folder.canonicalize().is_ok_and(|path| !self.seen.insert(path)) {
+        if self.is_left_out(folder) {
             return;
         }
         let fail = |cause| Err(FindError::Io { path: folder.to_owned(), cause });
@@ -171,14 +222,26 @@ impl Search {
         let mut paths = Vec::new();
         for entry in entries {
             match entry {
-                Ok(entry) => paths.push(entry.path()),
+                Ok(entry) => {
+                    let path = entry.path();
+                    if !is_named_npz(&path) {
+                        self.others = self.others.and_then(|left| left.checked_sub(1));
+                    }
+                    paths.push(path);
+                }
                 Err(error) => self.found.push(fail(error)),
+            }
+            if self.others.is_none() {
+                return;
             }
         }
         paths.sort_by_cached_key(|p| {
             natural_key(&p.file_name().unwrap_or_default().to_string_lossy())
         });
         for path in paths {
+            if self.others.is_none() {
+                return;
+            }
             if path.is_dir() {
                 if depth < MAX_DEPTH {
                     self.walk(&path, depth.saturating_add(1));
@@ -193,75 +256,6 @@ impl Search {
             }
         }
     }
-}
-
-/// Extensions of files that `gem-live import` reads, in small letters.
-const FOREIGN: [&str; 10] =
-    ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "h5", "hdf5", "bag", "mcap"];
-/// What to do with them.
-const IMPORT_ADVICE: &str = "gem-live import FOLDER --out SET converts pictures with tables of \
-                             events, HDF5, bags and MCAP files, and gem-live --source replay:PATH \
-                             plays them";
-
-/// The command that accepts what a folder without npz files holds, after a semicolon; empty if
-/// there is none.
-fn hint(folder: &Path) -> String {
-    let advice = folder_advice(folder).or(holds(folder, &FOREIGN).then_some(IMPORT_ADVICE));
-    advice.map_or_else(String::new, |advice| format!("; {advice}"))
-}
-
-/// The command for recordings in a folder that are read as single files, or after a conversion: AEDAT
-/// 4 and bags of ROS 2. None if there are no such.
-pub fn folder_advice(folder: &Path) -> Option<&'static str> {
-    let aedat4 = "convert its AEDAT 4 recordings one by one with gem-live record --source \
-                  replay:FILE --out FOLDER, or play one with gem-live --source replay:FILE";
-    match holds(folder, &["aedat4"]) {
-        true => Some(aedat4),
-        false => holds(folder, &["db3"]).then_some(ROS2_ADVICE),
-    }
-}
-
-/// Why a part of a dataset, its folder `train` or `test`, is not found: what is in its place, and the
-/// command that makes a dataset of it.
-pub fn missing_part(part: &Path) -> String {
-    let above = part.parent().filter(|path| !path.as_os_str().is_empty());
-    let root = above.unwrap_or(Path::new("."));
-    let export = "gem-live export FOLDER --out DATASET makes train/ and test/";
-    if root.is_file() {
-        let why = match FileKind::of_file(root) {
-            Ok(FileKind::Zip) => format!("a dataset is a folder: {export}"),
-            Ok(kind @ FileKind::Aedat4) => {
-                format!("{}; then {export}", kind.message(Wanted::Recording))
-            }
-            Ok(kind) => kind.message(Wanted::Recording),
-            Err(error) => error.to_string(),
-        };
-        return format!("{}: {why}", root.display());
-    }
-    // The name of a recording that is given directly does not describe the folder around it.
-    let is_part = part.file_name().is_some_and(|name| name == "train" || name == "test");
-    let advice = if !is_part || !root.is_dir() {
-        String::new()
-    } else if holds(root, &["npz"]) {
-        format!("; {export} of the recordings in it")
-    } else if let Some(advice) = folder_advice(root) {
-        format!("; {advice}; then {export}")
-    } else if holds(root, &FOREIGN) {
-        format!("; {IMPORT_ADVICE}; --into split makes train/ and test/")
-    } else {
-        format!("; {export} of recordings")
-    };
-    format!("{}: not found{advice}", part.display())
-}
-
-/// Whether a folder has a file with one of these extensions, in small letters.
-fn holds(folder: &Path, extensions: &[&str]) -> bool {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.take(1000).any(|entry| {
-        let path = entry.path();
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        extensions.contains(&extension.as_str())
-    })
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod recorder;
 mod repairs;
 pub mod replay;
 mod sample_check;
+mod search_bounds;
 
 pub use clip::{Clip, ClipError};
 pub use crop::{PUBLISHED_CROP_PX, largest_crop};

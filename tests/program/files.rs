@@ -44,6 +44,24 @@ fn a_refused_recording_is_named_once_in_one_line() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn folders_of_the_system_are_refused_at_once_in_one_line() {
+    let here = tempfile::tempdir().unwrap();
+    for command in [
+        "record --source replay:/proc --out out",
+        "live --headless --engine none --source replay:/proc",
+        "deblur /proc --out out --method edi",
+        "export /proc --out out",
+        "import /proc --out out",
+    ] {
+        let text = ends(1, here.path(), command);
+        let refusal = "/proc: a folder of the system, which has no recordings: name the folder of";
+        let line = text.lines().find(|line| line.starts_with("gem-live:")).unwrap_or_default();
+        assert!(line.contains(refusal), "{command}: {text}");
+    }
+}
+
 #[test]
 fn options_of_recordings_are_an_error_where_they_have_no_effect() {
     let here = tempfile::tempdir().unwrap();

@@ -14,6 +14,55 @@ fn a_cycle_of_links_ends_and_lists_every_file_once() {
     assert!(found[0].as_ref().unwrap().ends_with("a/x.npz"));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn folders_of_the_system_are_refused_and_links_to_outer_folders_are_not_followed() {
+    let error = find_npz_files(&["/proc".into()]).remove(0).unwrap_err();
+    assert!(matches!(error, FindError::System(_)), "{error}");
+    assert!(error.to_string().starts_with("/proc: a folder of the system"), "{error}");
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("recording");
+    std::fs::create_dir_all(&folder).unwrap();
+    for path in [outer.path().join("other.npz"), folder.join("x.npz")] {
+        std::fs::write(path, b"").unwrap();
+    }
+    for (link, to) in
+        [("outer", outer.path()), ("root", Path::new("/")), ("sys", Path::new("/sys"))]
+    {
+        std::os::unix::fs::symlink(to, folder.join(link)).unwrap();
+    }
+    let found = find_npz_files(std::slice::from_ref(&folder));
+    let found: Vec<PathBuf> = found.into_iter().map(Result::unwrap).collect();
+    assert_eq!(found, [folder.join("x.npz")]);
+    // A link to a folder elsewhere, such as one of another disk, is followed.
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::write(elsewhere.path().join("y.npz"), b"").unwrap();
+    std::os::unix::fs::symlink(elsewhere.path(), folder.join("disk")).unwrap();
+    assert_eq!(find_npz_files(&[folder]).len(), 2);
+}
+
+#[test]
+fn a_tree_of_other_files_is_searched_up_to_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let search = |max_others| {
+        let mut search = Search::new(max_others);
+        search.folder(folder.path());
+        search.found
+    };
+    for name in ["a", "b"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        for file in ["0.txt", "1.txt", "x.npz", "y.npz", "z.npz"] {
+            std::fs::write(folder.path().join(name).join(file), b"").unwrap();
+        }
+    }
+    // Two folders and four texts.
+    assert_eq!(search(6).iter().filter(|found| found.is_ok()).count(), 6);
+    let found = search(5);
+    assert!(matches!(found.as_slice(), [Err(FindError::Large(path))] if path == folder.path()));
+    let text = found[0].as_ref().unwrap_err().to_string();
+    assert!(text.contains("name the folder of the recording") && !text.contains('\n'), "{text}");
+}
+
 #[cfg(unix)]
 #[test]
 fn companion_files_and_dead_links_are_ignored_and_counted() {

@@ -12,6 +12,7 @@ use crate::event::Contrast;
 use crate::exposure::consistency::Finding;
 use crate::image::Size;
 use crate::sequence::discover::IgnoredFiles;
+use crate::sequence::search_bounds::{LARGE, SYSTEM};
 use crate::sequence::{
     FileThresholds, FindError, Pair, ReadOptions, RepairedFiles, find_npz_files_counted,
     folder_advice,
@@ -122,6 +123,14 @@ impl Plan {
                     Ok(file) => file,
                     Err(error) => {
                         plan.broken.push(not_searched(error));
+                        continue;
+                    }
+                    Err(FindError::System(path)) => {
+                        plan.broken.push((path, SYSTEM.into()));
+                        continue;
+                    }
+                    Err(FindError::Large(path)) => {
+                        plan.broken.push((path, LARGE.into()));
                         continue;
                     }
                 };

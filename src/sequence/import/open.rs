@@ -9,6 +9,7 @@ use super::ros::RosRecording;
 use super::{folder, time_lens};
 use crate::formats::file_kind::FileKind;
 use crate::formats::limits::check_sensor;
+use crate::sequence::search_bounds::{LARGE, MAX_OTHERS, SYSTEM, is_system};
 use std::path::{Path, PathBuf};
 
 /// How deep folders of recordings are searched.
@@ -80,31 +81,46 @@ pub fn foreign_at(path: &Path) -> Vec<ForeignSource> {
 /// in the folder, three levels deep. Empty if there are none.
 ///
 /// # Errors
-/// The path cannot be read.
+/// The path cannot be read, is a folder of the system, or has too many other files.
 pub fn find_foreign(path: &Path) -> Result<Vec<ForeignSource>, ImportError> {
     let io = |e| ImportError::io(path, e);
     std::fs::metadata(path).map_err(io)?;
-    let mut found = Vec::new();
-    search(path, DEPTH, &mut found)?;
+    if is_of_system(path) {
+        return Err(ImportError::content(path, SYSTEM));
+    }
+    let (mut found, mut others) = (Vec::new(), MAX_OTHERS);
+    search((path, path), DEPTH, &mut others, &mut found)?;
     found.sort_by(|a, b| (&a.path, &a.name).cmp(&(&b.path, &b.name)));
     Ok(found)
 }
 
-fn search(path: &Path, depth: usize, out: &mut Vec<ForeignSource>) -> Result<(), ImportError> {
+fn is_of_system(path: &Path) -> bool {
+    path.canonicalize().is_ok_and(|real| is_system(&real))
+}
+
+/// Adds the recordings at a path in the folder `root`. `others` is the number of files and folders
+/// that may still be looked at.
+fn search(
+    (root, path): (&Path, &Path),
+    depth: usize,
+    others: &mut usize,
+    out: &mut Vec<ForeignSource>,
+) -> Result<(), ImportError> {
     let io = |e| ImportError::io(path, e);
     let known = foreign_at(path);
     if !known.is_empty() {
         out.extend(known);
         return Ok(());
     }
-    if !path.is_dir() || depth == 0 {
+    if !path.is_dir() || depth == 0 || is_of_system(path) {
         return Ok(());
     }
     for entry in std::fs::read_dir(path).map_err(io)? {
         let entry = entry.map_err(io)?;
+        *others = others.checked_sub(1).ok_or_else(|| ImportError::content(root, LARGE))?;
         // A link could lead in a circle.
         if !entry.file_type().map_err(io)?.is_symlink() {
-            search(&entry.path(), depth - 1, out)?;
+            search((root, &entry.path()), depth - 1, others, out)?;
         }
     }
     Ok(())
@@ -127,5 +143,34 @@ fn formats(path: &Path) -> Vec<Format> {
         Ok(FileKind::Hdf5) => vec![Format::EfNet],
         Ok(FileKind::Rosbag | FileKind::Mcap) => vec![Format::Ros],
         _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_tree_of_other_files_is_searched_up_to_a_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.txt", "b.txt", "c.txt"] {
+            std::fs::write(folder.path().join(name), b"1 2 3").unwrap();
+        }
+        let search = |mut others: usize| {
+            let path = folder.path();
+            search((path, path), DEPTH, &mut others, &mut Vec::new()).map_err(|e| e.to_string())
+        };
+        assert_eq!(search(3), Ok(()));
+        let error = search(2).unwrap_err();
+        assert!(error.contains("too many files") && error.contains("name the folder"), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn folders_of_the_system_are_refused() {
+        let error = find_foreign(Path::new("/proc")).unwrap_err().to_string();
+        assert!(error.starts_with("/proc: a folder of the system"), "{error}");
     }
 }

@@ -159,3 +159,33 @@ fn folders_that_lack_something_and_places_that_are_taken_are_named() {
     }
     run(&["import", "raw", "--out", "set"], here).unwrap();
 }
+
+#[test]
+fn a_recording_that_is_named_twice_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let wanted = pairs();
+    let named = |k: usize, [start, end]: [i64; 2]| format!("{k:06}.png,{start},{}\n", end - start);
+    let csv = event_lines(&events(&wanted), |e| {
+        format!("{},{},{},{}\n", e.t_us, e.x, e.y, i32::from(e.polarity))
+    });
+    for name in ["all/a", "all/b"] {
+        export(&here.join(name), &wanted, "name,timestamp_us,exposure_us\n", named);
+        std::fs::write(here.join(name).join("events.csv"), format!("t,x,y,p\n{csv}")).unwrap();
+    }
+    let import =
+        |sources: &[&str]| run(&[&["import"][..], sources, &["--out", "set"]].concat(), here);
+    for [first, second] in [["all/a", "all/a"], ["all/a", "./all/../all/a/"], ["all", "all/b"]] {
+        let error = import(&[first, second]).unwrap_err();
+        assert!(error.contains("name every recording once"), "{error}");
+        assert_eq!(error.trim_end().lines().count(), 1, "{error}");
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(here.join("all/a"), here.join("link")).unwrap();
+        let error = import(&["all/a", "link"]).unwrap_err();
+        assert!(error.contains("link: it is the recording all/a, too"), "{error}");
+    }
+    assert!(!here.join("set").exists());
+    import(&["all/a", "all/b"]).unwrap();
+}

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::image::{ImageU8, Size};
 use crate::sequence::replay::options::MAX_EXPOSURE_US;
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
+use crate::sequence::search_bounds::{LARGE, SYSTEM};
 use crate::sequence::{
     FindError, GroundTruth, Pair, PairHeader, ReadOptions, find_npz_files, folder_advice,
 };
@@ -91,6 +92,8 @@ impl Pairs {
                         None => TapeError::Kind,
                     });
                 }
+                Err(FindError::System(_)) => return Err(TapeError::Refused(SYSTEM.into())),
+                Err(FindError::Large(_)) => return Err(TapeError::Refused(LARGE.into())),
                 Err(e) => return Err(TapeError::Find(e.to_string())),
             };
             files += 1;
