@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 /// Largest relative difference between the two exposure times of a pair; more means lost frames.
 const MAX_DIFFERENCE: f64 = 0.1;
+/// Number of characters of a line that are shown.
+const SHOWN: usize = 80;
 
 /// How frames are combined into pairs.
 #[derive(Clone, Copy, Debug)]
@@ -89,11 +91,18 @@ impl Sequence {
         let text = input::read(&file, 64 * MAX_SEQUENCE_FRAMES as u64)
             .map_err(|cause| RealEventsError::Io { path: file.clone(), cause })?;
         let text = String::from_utf8_lossy(&text);
-        let times = text.lines().filter_map(|l| l.split_whitespace().next());
-        let times: Option<Vec<f64>> = times.map(|t| t.parse().ok()).collect();
-        let times = times.ok_or_else(|| {
-            invalid("timestamp.txt contains something that is not a number".into())
-        })?;
+        let lines = text.lines().enumerate();
+        let lines = lines.filter_map(|(at, l)| Some((at + 1, l.split_whitespace().next()?)));
+        let mut times = Vec::new();
+        for (number, time) in lines {
+            times.push(time.parse::<f64>().map_err(|_| {
+                let time: String = time.chars().take(SHOWN).collect();
+                invalid(format!(
+                    "line {number} of timestamp.txt: {time:?} is not a number: correct it, or remove \
+                     the line and its picture"
+                ))
+            })?);
+        }
         let unit_us = options.frame_unit.map_or(1.0, |unit| unit.in_us());
         let increase = times.windows(2).all(|w| w[0] < w[1]);
         let times = times.iter().map(|t| t * unit_us);
@@ -104,7 +113,9 @@ impl Sequence {
             .ok_or_else(|| invalid("timestamp.txt contains a time that is out of range".into()))?;
         if times_us.len() != pictures.len() {
             let (n, m) = (pictures.len(), times_us.len());
-            return Err(invalid(format!("{n} images, but {m} times in timestamp.txt")));
+            return Err(invalid(format!(
+                "{n} images, but {m} times in timestamp.txt: every image needs a line, in order"
+            )));
         }
         if times_us.windows(2).any(|w| w[0] >= w[1]) {
             let mut what = "the times in timestamp.txt do not increase".to_owned();

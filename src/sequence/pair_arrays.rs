@@ -7,6 +7,10 @@ use crate::formats::npy::{Content, View, open};
 use crate::formats::npz::{Npz, NpzError};
 use std::io::{Read, Seek};
 
+/// What is wrong with other arrays, and what to do.
+const INSTEAD: &str = "instead of numbers: convert it before saving, as with numpy.asarray(array, \
+                       dtype=float)";
+
 /// A number that may be missing.
 pub(super) fn number<R: Read + Seek>(
     npz: &mut Npz<R>,
@@ -37,8 +41,8 @@ pub(super) fn content<'a>(name: &str, file: &'a [u8]) -> Result<Content<'a>, Pai
 pub(super) fn numbers<'a>(name: &str, file: &'a [u8]) -> Result<View<'a>, PairError> {
     match content(name, file)? {
         Content::Numbers(view) => Ok(view),
-        Content::Records(_) => Err(field(name, "a structured array instead of numbers")),
-        Content::Objects(_) => Err(field(name, "Python objects instead of numbers")),
+        Content::Records(_) => Err(field(name, format!("a structured array {INSTEAD}"))),
+        Content::Objects(_) => Err(field(name, format!("Python objects {INSTEAD}"))),
     }
 }
 

@@ -167,7 +167,9 @@ fn mixing_and_overwriting_are_refused() {
         assert!(!output.status.success(), "{}", output_text(&output));
         assert!(output_text(&output).contains(why), "{}", output_text(&output));
     };
-    assert_refused(&["export", "a", "b", "--out", "x"], "export them separately");
+    let scales = "a/scene_00000.npz has a scale factor of 2 and b/scene_00000.npz of 4, but a dataset \
+                  has one: export those of each into a folder of their own";
+    assert_refused(&["export", "a", "b", "--out", "x"], scales);
     assert_refused(
         &["export", "a", "--out", "x", "--test-sequence", "z"],
         "no sequence is named z",

@@ -95,6 +95,10 @@ fn impossible_times_are_left_out_and_do_not_overflow() {
         let error = Sequence::open(&here.path().join("b"), &options).err().unwrap().to_string();
         assert!(error.contains("a time that is out of range"), "{times:?}: {error}");
     }
+    std::fs::write(images.join("timestamp.txt"), "1000\n\nnone\n").unwrap();
+    let error = Sequence::open(&here.path().join("b"), &ImportOptions::default()).err().unwrap();
+    let text = error.to_string();
+    assert!(text.contains("line 3 of timestamp.txt: \"none\" is not a number: correct"), "{text}");
     for times in [
         "-9223372036854775808\n9223372036854775807\n",
         "9223372036854775807\n-9223372036854775808\n",

@@ -132,6 +132,15 @@ fn a_missing_scale_factor_is_derived_or_taken_from_the_configuration() {
 }
 
 #[test]
+fn arrays_that_are_no_numbers_name_the_way_to_some() {
+    let objects = npy("|O", &[], &Writer::new().finish());
+    let text = error(&[("blur1", objects)]);
+    assert!(text.contains("blur1: Python objects instead of numbers: convert it"), "{text}");
+    let text = error(&[("exp_end2", npy("<U1", &[], &[b'7', 0, 0, 0]))]);
+    assert!(text.contains("exp_end2") && text.contains("\"<U1\": save it as numbers"), "{text}");
+}
+
+#[test]
 fn events_outside_by_a_wrong_scale_factor_are_not_repaired() {
     let text = error(&[("scale_factor", npy("<i8", &[], &4_i64.to_le_bytes()))]);
     assert!(text.contains("lie outside the 8x4 event sensor"), "{text}");

@@ -10,7 +10,7 @@ pub enum NpyError {
     #[error("the header of the array is damaged: copy or download the file again")]
     Header,
     /// An unsupported dtype.
-    #[error("unsupported data type {0:?}")]
+    #[error("unsupported data type {0:?}: save it as numbers, such as uint8, int64 or float64")]
     Dtype(String),
     /// An integer or a time that the program's integers cannot hold exactly.
     #[error(

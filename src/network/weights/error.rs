@@ -35,7 +35,10 @@ pub enum WeightsError {
     #[error("not a readable checkpoint: {0}")]
     Checkpoint(String),
     /// A tensor is stored in an unsupported data type.
-    #[error("tensor {name} is stored as {dtype}, which is not supported")]
+    #[error(
+        "tensor {name} is stored as {dtype}, which is not supported: save it as F32, F16 or BF16, as \
+         with tensor.float()"
+    )]
     Dtype {
         /// Name of the tensor.
         name: String,

@@ -19,15 +19,15 @@ pub enum ExportError {
     Exists(PathBuf),
     /// Scale factors differ, and a YAML file has only one.
     #[error(
-        "{first} has a scale factor of {first_scale} and {second} of \
-         {second_scale}: export them separately"
+        "{first} has a scale factor of {first_scale} and {second} of {second_scale}, but a dataset has \
+         one: export those of each into a folder of their own with --out"
     )]
     Scale {
-        /// A sequence.
+        /// A file.
         first: String,
         /// Its scale factor.
         first_scale: f64,
-        /// Another sequence.
+        /// Another file.
         second: String,
         /// Its scale factor.
         second_scale: f64,

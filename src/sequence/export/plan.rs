@@ -150,12 +150,13 @@ impl Plan {
                     }
                 };
                 plan.findings.extend(pair.findings().into_iter().map(|f| (file.clone(), f)));
-                let (known, scale) = first.get_or_insert((title.clone(), pair.scale_factor));
+                let (known, scale) =
+                    first.get_or_insert((file.display().to_string(), pair.scale_factor));
                 if *scale != pair.scale_factor {
                     return Err(ExportError::Scale {
                         first: known.clone(),
                         first_scale: *scale,
-                        second: title,
+                        second: file.display().to_string(),
                         second_scale: pair.scale_factor,
                     });
                 }

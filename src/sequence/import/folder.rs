@@ -60,6 +60,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
         pictures: pictures(&folder)?,
         sharp: SHARP.iter().map(|n| path.join(n)).find(|p| p.is_dir()),
         times: lines,
+        times_file: times,
         events: read.events,
         unreadable: read.unreadable,
         sensor: read.sensor,

@@ -2,7 +2,7 @@
 
 use super::error::ImportError;
 use super::text_times::{BadLine, FrameTime};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Pictures with their times.
@@ -15,8 +15,8 @@ pub(super) struct Matched {
     pub(super) gaps: Vec<usize>,
 }
 
-/// Gives every picture its time: by name if the times have names, by order otherwise. What lacks the
-/// other one is added to `skipped`.
+/// Gives every picture its time, of the file at `path`: by name if the times have names, by order
+/// otherwise. What lacks the other one is added to `skipped`.
 ///
 /// # Errors
 /// The numbers of pictures and times differ, or no picture has a time.
@@ -48,10 +48,12 @@ fn in_order(
     let (n, m) = (pictures.len(), lines.len());
     let times = lines.iter().filter(|line| line.is_ok()).count();
     if n != m && n != times {
-        let mut what = format!("{n} pictures, but times of {times}: every picture needs one");
+        let mut what = format!("{n} pictures, but times of {times}");
         if let Some(Err(line)) = lines.iter().find(|line| line.is_err()) {
-            what += &format!("; {} more lines are not times; {}", m - times, line.why);
+            what += &format!(" ({} more lines are not times; {})", m - times, line.why);
         }
+        what += ": every picture needs one: add the lines that are missing, or a column with the \
+                 pictures' names, so that pictures without a time are left out";
         return Err(ImportError::content(path, what));
     }
     let (mut timed, mut gaps) = (Vec::new(), Vec::new());
@@ -85,7 +87,9 @@ fn by_name(
         let known = stems.entry(stem).and_modify(|known| *known = None);
         known.or_insert_with(|| Some(name.clone()));
     }
-    let (mut timed, mut gaps) = (Vec::new(), Vec::new());
+    let example = stems.keys().min().cloned().unwrap_or_default();
+    let (mut timed, mut gaps, mut used) = (Vec::new(), Vec::new(), HashSet::new());
+    let mut wanted = None;
     for line in lines {
         let (name, time) = match line {
             Ok(time) => (time.name.clone(), Ok(time)),
@@ -96,7 +100,13 @@ fn by_name(
             Some(Some(file)) if !files.contains_key(&name) => file,
             _ => &name,
         };
-        match (files.remove(file), time) {
+        let found = files.remove(file);
+        let is_repeated = found.is_none() && used.contains(file);
+        if found.is_some() {
+            used.insert(file.clone());
+        }
+        wanted = wanted.or_else(|| (!name.is_empty()).then(|| name.clone()));
+        match (found, time) {
             (Some(file), Ok(time)) => timed.push((file, time)),
             (file, time) => {
                 gaps.push(timed.len());
@@ -105,7 +115,11 @@ fn by_name(
                     None if name.is_empty() => "times".to_owned(),
                     None => name,
                 };
-                let why = "it has a time, but there is no such picture".to_owned();
+                let why = match is_repeated {
+                    true => "it has more than one time: the first one is used",
+                    false => "it has a time, but there is no such picture",
+                };
+                let why = why.to_owned();
                 skipped.push(format!("{what}: {}", time.err().unwrap_or(why)));
             }
         }
@@ -114,7 +128,12 @@ fn by_name(
     left.sort();
     skipped.extend(left.into_iter().map(|name| format!("{name}: the picture has no time")));
     if timed.is_empty() {
-        return Err(ImportError::content(path, "no picture has one of the names that have times"));
+        let what = format!(
+            "no picture has one of the names that have times, such as {}; the pictures are {example} \
+             and so on: correct the names, or remove them, so that pictures are matched in order",
+            wanted.unwrap_or_default()
+        );
+        return Err(ImportError::content(path, what));
     }
     Ok(Matched { timed, gaps })
 }
@@ -168,6 +187,11 @@ mod tests {
         assert_eq!(skipped, ["times: line of frame 2"]);
         let error = result(5, "- - bad").unwrap_err();
         assert!(error.contains("5 pictures, but times of 2") && error.contains("line of frame 2"));
+        assert!(error.contains("add the lines that are missing, or a column"), "{error}");
+        // A name that occurs twice, which is no missing picture.
+        let (pairs, _, skipped) = result(2, "f_0.png f_1.png f_1.png").unwrap();
+        assert_eq!(pairs, "f_0.png@0 f_1.png@1");
+        assert_eq!(skipped, ["f_1.png: it has more than one time: the first one is used"]);
         // By name, with and without the name.
         let (pairs, gaps, skipped) = result(3, "f_0.png f_1bad f_2.png").unwrap();
         assert_eq!((pairs.as_str(), gaps), ("f_0.png@0 f_2.png@2", vec![1]));
@@ -176,6 +200,8 @@ mod tests {
         assert_eq!((pairs.as_str(), gaps), ("f_0.png@0 f_2.png@2", vec![1, 2]));
         assert_eq!(skipped.len(), 3, "{skipped:?}");
         assert!(skipped.iter().any(|line| line == "f_1.png: the picture has no time"));
-        assert!(result(2, "a b").unwrap_err().contains("no picture has one of the names"));
+        let error = result(2, "a b").unwrap_err();
+        assert!(error.contains("no picture has one of the names that have times, such as a;"));
+        assert!(error.contains("the pictures are f_0 and") && error.contains("correct the names"));
     }
 }

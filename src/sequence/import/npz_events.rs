@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 const NAMES: [&[&str]; 4] =
     [&["x", "xs"], &["y", "ys"], &["timestamp", "t", "ts"], &["polarity", "p", "ps"]];
 
+/// Why an array is refused, and what to do.
+const NO_NUMBERS: &str = "not an array of numbers: save numpy arrays of integers or of float64";
+
 /// The arrays of a file as they are: x, y, t, p.
 #[derive(Debug)]
 pub(crate) struct NpzEvents {
@@ -31,7 +34,7 @@ impl NpzEvents {
             for name in names {
                 if let Some(array) = npz.get(name, MAX_EVENTS).map_err(|e| bad(e.to_string()))? {
                     let floats = array.floats();
-                    return floats.ok_or_else(|| bad(format!("{name} is not an array of numbers")));
+                    return floats.ok_or_else(|| bad(format!("{name} is {NO_NUMBERS}")));
                 }
             }
             Err(bad(format!("the file has no array named {}", names.join(" or "))))

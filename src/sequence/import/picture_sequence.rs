@@ -24,6 +24,8 @@ pub(super) struct Parts {
     pub(super) sharp: Option<PathBuf>,
     /// Lines of the file with the times, in order.
     pub(super) times: Vec<Result<FrameTime, BadLine>>,
+    /// That file, for messages.
+    pub(super) times_file: PathBuf,
     pub(super) events: Vec<Event>,
     /// Number of events that could not be read.
     pub(super) unreadable: usize,
@@ -51,10 +53,11 @@ impl PictureSequence {
     /// # Errors
     /// The parts do not belong together, or the exposure is unknown.
     pub(super) fn new(parts: Parts, options: &ImportOptions) -> Result<Self, ImportError> {
-        let Parts { path, format, pictures, sharp, times, unreadable, sensor, .. } = parts;
+        let Parts { path, format, pictures, sharp, times, times_file, unreadable, sensor, .. } =
+            parts;
         let (mut events, mut remarks) = (parts.events, parts.remarks);
         let mut skipped = Vec::new();
-        let Matched { mut timed, gaps } = matched(&path, pictures, times, &mut skipped)?;
+        let Matched { mut timed, gaps } = matched(&times_file, pictures, times, &mut skipped)?;
         let begins = epochs::join(&mut timed, &mut events, options.event_offset_us)
             .map_err(|why| ImportError::content(&path, why))?;
         if !begins.is_empty() {

@@ -94,8 +94,12 @@ pub(super) struct Table {
     pub(super) sample: Vec<Vec<String>>,
     /// Number of columns that most of them have.
     pub(super) columns: usize,
+    /// Number of the line of the last row, from 1.
+    pub(super) line: usize,
     separator: Option<char>,
     lines: Lines,
+    /// Numbers of the lines of the first rows.
+    numbers: Vec<usize>,
     sent: usize,
 }
 
@@ -103,6 +107,8 @@ pub(super) struct Table {
 struct Lines {
     file: BufReader<File>,
     line: Vec<u8>,
+    /// Number of lines so far.
+    number: usize,
     /// The byte that ends a line: a carriage return in files of old Macintosh programs.
     end: u8,
 }
@@ -114,7 +120,7 @@ impl Lines {
         let start = file.fill_buf().map_err(|e| ImportError::io(path, e))?;
         let returns = start.contains(&b'\r') && !start.contains(&b'\n');
         let end = if returns { b'\r' } else { b'\n' };
-        Ok(Self { file, line: Vec::new(), end })
+        Ok(Self { file, line: Vec::new(), number: 0, end })
     }
 
     /// The next line without blanks at its ends; `None` at the end. Bytes that are not UTF-8 are
@@ -126,6 +132,7 @@ impl Lines {
         if length.map_err(|e| ImportError::io(path, e))? == 0 {
             return Ok(None);
         }
+        self.number += 1;
         if self.line.len() as u64 == MAX_LINE_BYTES && !self.line.ends_with(&[self.end]) {
             let what =
                 format!("a line of more than {MAX_LINE_BYTES} bytes: not a table of numbers");
@@ -148,7 +155,7 @@ impl Table {
             kind => return Err(ImportError::content(path, kind.message(Wanted::Table))),
         }
         let mut lines = Lines::open(path)?;
-        let (mut raw, mut comment) = (Vec::new(), None);
+        let (mut raw, mut numbers, mut comment) = (Vec::new(), Vec::new(), None);
         while raw.len() < SAMPLE {
             let Some(line) = lines.next(path)? else { break };
             let text = line.trim_start_matches('\u{feff}').trim();
@@ -156,7 +163,10 @@ impl Table {
                 Some(text) if raw.is_empty() => comment = Some(text.trim().to_owned()),
                 Some(_) => {}
                 None if text.is_empty() => {}
-                None => raw.push(text.to_owned()),
+                None => {
+                    raw.push(text.to_owned());
+                    numbers.push(lines.number);
+                }
             }
         }
         // As most lines have it: single lines are headers, cut off or no rows.
@@ -171,6 +181,7 @@ impl Table {
         {
             size = Some((w, h));
             rows.remove(0);
+            numbers.remove(0);
         }
         let names = |row: &[String]| -> Vec<String> {
             row.iter().map(|n| n.trim_matches(['"', '\'']).to_ascii_lowercase()).collect()
@@ -183,21 +194,25 @@ impl Table {
         {
             header = Some(names(first));
             rows.remove(0);
+            numbers.remove(0);
         } else if let Some(comment) = comment {
             let row = split(&comment, separator);
             header = (row.len() == columns).then(|| names(&row));
         }
-        Ok(Self { names: header, size, sample: rows, columns, separator, lines, sent: 0 })
+        let (names, sample) = (header, rows);
+        Ok(Self { names, size, sample, columns, line: 0, separator, lines, numbers, sent: 0 })
     }
 
     /// The next row; `None` at the end.
     pub(super) fn row(&mut self, path: &Path) -> Result<Option<Vec<String>>, ImportError> {
         if let Some(row) = self.sample.get(self.sent) {
+            self.line = self.numbers.get(self.sent).copied().unwrap_or_default();
             self.sent += 1;
             return Ok(Some(row.clone()));
         }
         while let Some(line) = self.lines.next(path)? {
             if !line.is_empty() && !line.starts_with(['#', '%']) {
+                self.line = self.lines.number;
                 return Ok(Some(split(&line, self.separator)));
             }
         }

@@ -78,10 +78,10 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<FrameTimes, I
             unit_of_exposures(table.sample.iter().filter_map(|r| cell(r, at)), unit)
         }),
     };
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
     let mut lines = Vec::new();
     while let Some(row) = table.row(path)? {
-        let number = lines.len();
-        if number == MAX_SEQUENCE_FRAMES {
+        if lines.len() == MAX_SEQUENCE_FRAMES {
             let what =
                 format!("times of more than {MAX_SEQUENCE_FRAMES} frames: split the sequence");
             return Err(ImportError::content(path, what));
@@ -109,7 +109,7 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<FrameTimes, I
                 let text: String = row.join(" ").chars().take(SHOWN).collect();
                 Err(BadLine {
                     name,
-                    why: format!("line of frame {number}: {text:?} is not a time"),
+                    why: format!("line {} of {file}: {text:?} is not a time", table.line),
                 })
             }
         });

@@ -41,7 +41,8 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
     let missing = || ImportError::content(path, "the folder has no images/ and events/");
     let (images, events) = folders(path).ok_or_else(missing)?;
     let pictures = pictures(&images)?;
-    let FrameTimes { lines, remark } = text_times::read(&times_file(path, &images)?, options)?;
+    let times_file = times_file(path, &images)?;
+    let FrameTimes { lines, remark } = text_times::read(&times_file, options)?;
     let size = first_size(&pictures)?.unwrap_or(Size::new(1, 1));
     let (events, unreadable, notes) =
         read_events(&events, options.sensor.unwrap_or(size), options)?;
@@ -54,6 +55,7 @@ pub(super) fn open(path: &Path, options: &ImportOptions) -> Result<PictureSequen
         pictures,
         sharp: None,
         times: lines,
+        times_file,
         events,
         unreadable,
         sensor: None,

@@ -70,7 +70,8 @@ fn one_damaged_line_of_the_times_leaves_out_one_picture() {
         std::fs::write(here.join(from).join("events.csv"), format!("t,x,y,p\n{csv}")).unwrap();
         let set = format!("set-{from}");
         let printed = run(&["import", from, "--out", &set], here).unwrap();
-        let skipped = "000001.png: line of frame 1:";
+        // The second frame's, after the header.
+        let skipped = "000001.png: line 3 of timestamps.csv:";
         assert!(printed.contains(skipped) && printed.contains("2 parts skipped"), "{printed}");
         assert!(printed.contains("000003.png: it has no partner"), "{printed}");
         let made = imported(&here.join(&set));

@@ -45,6 +45,16 @@ fn files_of_other_kinds_are_named() {
 }
 
 #[test]
+fn tensors_of_integers_name_the_types_that_are_read() {
+    let mut bytes = weights().to_safetensors(false).unwrap();
+    let floats = b"\"dtype\":\"F32\"";
+    let at = bytes.windows(floats.len()).position(|part| part == floats).unwrap();
+    bytes[at + floats.len() - 4] = b'I';
+    let error = Weights::from_bytes(&bytes).unwrap_err().to_string();
+    assert!(error.contains("stored as I32") && error.contains("tensor.float()"), "{error}");
+}
+
+#[test]
 fn values_beyond_half_precision_are_refused_when_writing() {
     let mut tensors: std::collections::BTreeMap<String, Tensor> =
         weights().iter().map(|(n, t)| (n.to_owned(), t.clone())).collect();

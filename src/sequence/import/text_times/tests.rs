@@ -74,25 +74,34 @@ fn timestamps_exposures_and_names_are_read() {
 #[test]
 fn a_line_that_is_not_a_time_keeps_its_place() {
     let cases = [
-        "1000\nnone\n3000\n",
-        "1000\n-1\n3000\n",
-        "t\n1000\nnone\n3000\n",
-        "0 1000\n1 none\n2 3000\n",
-        "0 1000\nnone\n2 3000\n",
-        "1000\rnone\r3000\r",
-        "name,timestamp_us,exposure_us\na.png,1000,400\nb.png,2000\nc.png,3000,400\n",
-        "name,timestamp_us,exposure_us\na.png,1000,400\nnone\nc.png,3000,400\nd.png,4000,400\n",
+        ("1000\nnone\n3000\n", 2),
+        ("1000\n-1\n3000\n", 2),
+        ("t\n1000\nnone\n3000\n", 3),
+        ("# of the camera\n\n1000\n\nnone\n3000\n", 5),
+        ("0 1000\n1 none\n2 3000\n", 2),
+        ("0 1000\nnone\n2 3000\n", 2),
+        ("1000\rnone\r3000\r", 2),
+        ("name,timestamp_us,exposure_us\na.png,1000,400\nb.png,2000\nc.png,3000,400\n", 3),
+        (
+            "name,timestamp_us,exposure_us\na.png,1000,400\nnone\nc.png,3000,400\nd.png,4000,400\n",
+            3,
+        ),
     ];
-    for text in cases {
+    for (text, number) in cases {
         let FrameTimes { lines, remark } = parse("times.txt", text).unwrap();
         let stamps: Vec<_> = lines.iter().map(|l| l.as_ref().ok().map(|t| t.stamp_us)).collect();
         assert_eq!(stamps[..3], [Some(1000), None, Some(3000)], "{text:?}: {remark}");
         let line = lines[1].as_ref().unwrap_err();
-        assert!(line.why.contains("line of frame 1") && line.why.contains("is not a time"));
+        let place = format!("line {number} of times.txt: ");
+        assert!(line.why.starts_with(&place) && line.why.contains("is not a time"), "{line:?}");
         let named = line.name.as_deref().filter(|name| *name != "none");
         assert_eq!(named, text.contains("b.png").then_some("b.png"), "{text:?}");
     }
     let error = parse("t.txt", "t\nnone\nnever\n").unwrap_err();
     assert!(error.contains("no line is a time") && error.contains("\"none\""), "{error}");
     assert!(parse("t.txt", "t,x\n").is_err());
+    // Far behind the lines from which the format is guessed.
+    let times: String = (0..700).map(|k| format!("{}\n", 1000 * (k + 1))).collect();
+    let read = parse("t.txt", &format!("{times}none\n800000\n")).unwrap();
+    assert!(read.lines[700].as_ref().unwrap_err().why.starts_with("line 701 of t.txt"));
 }
