@@ -140,6 +140,12 @@ impl Run {
                                  that read the pairs"
                             );
                         }
+                        if finding.advises_conversion() {
+                            eprintln!(
+                                "gem-live: import has --event-unit and --frame-unit; the name of a \
+                                 column of exposure times states their unit, such as exposure_ms"
+                            );
+                        }
                     });
                 }
             }

@@ -111,6 +111,15 @@ impl Finding {
         }
     }
 
+    /// Whether its text advises to convert the times of exposures, for which no command that reads pairs has
+    /// an option.
+    pub fn advises_conversion(&self) -> bool {
+        matches!(
+            self,
+            Self::Rate { all: true, .. } | Self::Times { cause: Cause::Exposures(_), .. }
+        )
+    }
+
     /// Whether it is about sharp images, which restoring does not use.
     pub fn is_about_truth(&self) -> bool {
         matches!(self, Self::Truth { .. })

@@ -84,6 +84,7 @@ fn exposures_in_a_longer_unit_are_named() {
         let text = finding.to_string();
         assert!(text.contains(&format!("exposures in {}?", unit.name())), "{text}");
         assert!(text.ends_with(factor) && !finding.advises_time_offset(), "{text}");
+        assert!(finding.advises_conversion());
     }
 }
 
@@ -131,7 +132,7 @@ fn another_zero_is_named_and_the_offset_corrects_it() {
     assert!(check(&events(|t| t + 100), &exposures, SENSOR)[0].advises_time_offset());
     assert!(check(&events(|_| 7), &[[5_000_000, 5_020_000]], SENSOR)[0].advises_time_offset());
     assert!(!check(&events(|t| t * 1000), &EXPOSURES, SENSOR)[0].advises_time_offset());
-    assert!(!Finding::NoEvents.advises_time_offset());
+    assert!(!Finding::NoEvents.advises_time_offset() && !Finding::NoEvents.advises_conversion());
     assert_eq!(check(&events(|t| t + unix), &exposures, SENSOR), []);
     // The other way round.
     let back = Cause::Clock { unit: TimeUnit::Microseconds, offset_us: -unix };

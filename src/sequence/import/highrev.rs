@@ -23,8 +23,9 @@ const EXCHANGE: &str =
 /// Names of the folder of blurry pictures and of the folder of events.
 const BLUR: [&str; 2] = ["blur", "blurry"];
 const EVENT: [&str; 2] = ["event", "events"];
-/// Times of an exposure's events that span more than these seconds are in a shorter unit.
-const LONGEST_EXPOSURE_S: f64 = 60.0;
+/// Times with fractions of an exposure's events span less than the first number in seconds, and less than
+/// the second one in milliseconds.
+const LONGEST_EXPOSURE: [f64; 2] = [1.0, 1000.0];
 
 fn folder(path: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().map(|n| path.join(n)).find(|p| p.is_dir())
@@ -75,7 +76,7 @@ fn exposure_events(
     let read = files.iter().take(files.len().saturating_sub(1)).map(|file| NpzEvents::read(file));
     let read: Vec<NpzEvents> = read.collect::<Result<_, _>>()?;
     if unit.is_none() && read.iter().any(|file| file.count() > 0) {
-        let (guessed, remark) = NpzEvents::guess_unit(&read, LONGEST_EXPOSURE_S);
+        let (guessed, remark) = NpzEvents::guess_unit(&read, LONGEST_EXPOSURE);
         remarks.extend(remark);
         *unit = Some(guessed);
     }

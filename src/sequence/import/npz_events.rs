@@ -66,9 +66,13 @@ impl NpzEvents {
     }
 
     /// The unit of the times in files of a recording, with a remark if it is not microseconds. They are
-    /// seconds if most have fractions and they span less than `longest_s`: interpolated microseconds
-    /// have fractions, too. Otherwise as in a text file.
-    pub(crate) fn guess_unit(files: &[Self], longest_s: f64) -> (TimeUnit, Option<String>) {
+    /// seconds if most have fractions and they span less than the first limit, and milliseconds if they
+    /// span less than the second one: interpolated microseconds have fractions, too. Otherwise as in a
+    /// text file.
+    pub(crate) fn guess_unit(
+        files: &[Self],
+        [longest_s, longest_ms]: [f64; 2],
+    ) -> (TimeUnit, Option<String>) {
         let (mut count, mut fractions) = (0_usize, 0_usize);
         let (mut first, mut last) = (f64::INFINITY, f64::NEG_INFINITY);
         for time in files.iter().flat_map(Self::times).filter(|t| t.is_finite()) {
@@ -77,9 +81,14 @@ impl NpzEvents {
             (first, last) = (first.min(*time), last.max(*time));
         }
         let largest = if count == 0 { 0.0 } else { first.abs().max(last.abs()) };
-        let unit = unit_of(largest, 2 * fractions > count && last - first < longest_s);
-        let remark = (unit != TimeUnit::Microseconds)
-            .then(|| format!("times of events in {} (guessed)", unit.symbol()));
+        let (fractional, span) = (2 * fractions > count, last - first);
+        let unit = match unit_of(largest, fractional && span < longest_s.max(longest_ms)) {
+            TimeUnit::Seconds if span >= longest_s => TimeUnit::Milliseconds,
+            unit => unit,
+        };
+        let remark = (unit != TimeUnit::Microseconds).then(|| {
+            format!("times of events in {} (guessed); --event-unit states another", unit.symbol())
+        });
         (unit, remark)
     }
 
@@ -199,10 +208,11 @@ mod tests {
 
     #[test]
     fn the_unit_follows_from_the_times() {
-        let unit = |t: &[f64]| {
+        let of = |t: &[f64], limits| {
             let columns = [t, t, t, t].map(<[f64]>::to_vec);
-            NpzEvents::guess_unit(&[NpzEvents { columns }], 86_400.0).0
+            NpzEvents::guess_unit(&[NpzEvents { columns }], limits).0
         };
+        let unit = |t: &[f64]| of(t, [86_400.0; 2]);
         assert_eq!(unit(&[0.0, 0.0001, 0.042]), TimeUnit::Seconds);
         assert_eq!(unit(&[1.7e9 + 0.25, 1.7e9 + 0.5, f64::NAN]), TimeUnit::Seconds);
         assert_eq!(unit(&[0.0, 100.0, 42_000.0]), TimeUnit::Microseconds);
@@ -212,6 +222,13 @@ mod tests {
         assert_eq!(unit(&[0.25, 50_000.5, 100_000.125]), TimeUnit::Microseconds);
         assert_eq!(unit(&[1.7e18]), TimeUnit::Nanoseconds);
         assert_eq!(unit(&[]), TimeUnit::Microseconds);
+        // The events of one exposure.
+        let exposure = |t: &[f64]| of(t, [1.0, 1000.0]);
+        assert_eq!(exposure(&[7.25, 7.2625]), TimeUnit::Seconds);
+        assert_eq!(exposure(&[1000.007, 1011.999]), TimeUnit::Milliseconds);
+        assert_eq!(exposure(&[0.5, 12_000.5]), TimeUnit::Microseconds);
+        assert_eq!(exposure(&[0.0, 12.0]), TimeUnit::Microseconds);
+        assert_eq!(exposure(&[]), TimeUnit::Microseconds);
     }
 
     #[test]

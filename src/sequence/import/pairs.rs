@@ -89,7 +89,8 @@ pub fn pair(
     if !events.iter().any(|e| e.t_us < end1 || e.t_us >= start2) {
         return Err(format!(
             "{} and {}: no events during their exposures, from {start} to {end1} us and from {start2} to \
-             {end} us: are exposure times in another unit?",
+             {end} us: are exposure times in another unit? In a text file the name of their column \
+             states it, such as exposure_ms",
             first.name, second.name
         ));
     }

@@ -220,7 +220,7 @@ impl Table {
     }
 }
 
-fn median<T: Ord + Copy>(mut values: Vec<T>) -> Option<T> {
+pub(super) fn median<T: Ord + Copy>(mut values: Vec<T>) -> Option<T> {
     values.sort_unstable();
     values.get(values.len() / 2).copied()
 }

@@ -2,7 +2,7 @@
 
 use super::error::ImportError;
 use super::options::{ImportOptions, TimeUnit};
-use super::text_table::{Number, Table, guess_unit, unit_in_name};
+use super::text_table::{Number, Table, guess_unit, median, unit_in_name};
 use crate::formats::limits::MAX_SEQUENCE_FRAMES;
 use std::path::Path;
 
@@ -75,7 +75,14 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<FrameTimes, I
     let exposure_unit = match columns.exposure {
         None => unit,
         Some(at) => named(at).unwrap_or_else(|| {
-            unit_of_exposures(table.sample.iter().filter_map(|r| cell(r, at)), unit)
+            let stamps = table.sample.iter().filter_map(|r| Some(cell(r, stamp)?.us(unit)));
+            let stamps: Vec<i64> = stamps.collect();
+            let periods = stamps.windows(2).map(|w| match w {
+                [a, b] => b.saturating_sub(*a),
+                _ => 0,
+            });
+            let period_us = median(periods.filter(|us| *us > 0).collect());
+            unit_of_exposures(table.sample.iter().filter_map(|r| cell(r, at)), unit, period_us)
         }),
     };
     let file = path.file_name().unwrap_or_default().to_string_lossy();
@@ -133,11 +140,18 @@ pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<FrameTimes, I
 
 /// Exposure times of cameras, in microseconds.
 const EXPOSURES_US: std::ops::RangeInclusive<f64> = 1.0..=60e6;
+/// Pictures that were exposed for less than these microseconds are seldom blurry.
+const SHORT_US: f64 = 20.0;
 
-/// The unit of exposure times beside times in `unit`: whole numbers are usually microseconds. Numbers
-/// with a decimal point have the unit of the times, unless no camera exposes for so long: then they are
-/// microseconds or seconds.
-fn unit_of_exposures(values: impl Iterator<Item = Number>, unit: TimeUnit) -> TimeUnit {
+/// The unit of exposure times beside times in `unit`, of frames that are usually `period_us` apart: whole
+/// numbers are usually microseconds. Numbers with a decimal point have the unit of the times if that fits
+/// between two frames, else microseconds, seconds or milliseconds. If none fits, as far as a camera
+/// exposes for so long.
+fn unit_of_exposures(
+    values: impl Iterator<Item = Number>,
+    unit: TimeUnit,
+    period_us: Option<i64>,
+) -> TimeUnit {
     let (mut whole, mut largest) = (true, 0.0);
     for value in values {
         whole &= matches!(value, Number::Int(_));
@@ -146,9 +160,12 @@ fn unit_of_exposures(values: impl Iterator<Item = Number>, unit: TimeUnit) -> Ti
     if whole {
         return TimeUnit::Microseconds;
     }
-    let units = [unit, TimeUnit::Microseconds, TimeUnit::Seconds];
-    let mut possible = units.into_iter().filter(|u| EXPOSURES_US.contains(&(largest * u.in_us())));
-    possible.next().unwrap_or(unit)
+    let units = [unit, TimeUnit::Microseconds, TimeUnit::Seconds, TimeUnit::Milliseconds];
+    let us = |unit: &TimeUnit| largest * unit.in_us();
+    let period_us = period_us.map_or(f64::INFINITY, |us| us as f64);
+    let mut possible = units.into_iter().filter(|unit| EXPOSURES_US.contains(&us(unit)));
+    let fitting = |unit: &TimeUnit| us(unit) >= SHORT_US && us(unit) <= period_us;
+    possible.clone().find(fitting).or_else(|| possible.next()).unwrap_or(unit)
 }
 
 fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {

@@ -95,7 +95,7 @@ pub(crate) fn read_events(
     let per_pixel = if fine { STEPS } else { 1.0 };
     let (unit, unit_note) = match options.event_unit {
         Some(unit) => (unit, None),
-        None => NpzEvents::guess_unit(&files, DAY_S),
+        None => NpzEvents::guess_unit(&files, [DAY_S; 2]),
     };
     let (mut events, mut unreadable) = (Vec::new(), 0);
     for file in files {

@@ -42,6 +42,13 @@ fn timestamps_exposures_and_names_are_read() {
         ("frames.csv", "t_us,exposure\n1000,400.5\n2000,400\n", time(None, 1000, None, Some(401))),
         ("frames.csv", "t_ms,exposure\n1.0,0.4\n2.0,0.4\n", time(None, 1000, None, Some(400))),
         ("frames.csv", "t_ms,exposure\n1.0,4.0\n2.0,4.0\n", time(None, 1000, None, Some(4000))),
+        // Two and a half seconds and milliseconds, as far as the next frame allows.
+        (
+            "frames.csv",
+            "t_us,exposure\n1000,2.5\n3001000,2.5\n",
+            time(None, 1000, None, Some(2_500_000)),
+        ),
+        ("frames.csv", "t_us,exposure\n1000,2.5\n34333,2.5\n", time(None, 1000, None, Some(2500))),
         (
             "frames.csv",
             "t [s],exposure\n0.001,9985.6\n0.002,10000.0\n",
