@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the recordings of a folder of MS-RBD pairs in other formats, by those formats' own libraries.
 
-    make_import_fixtures.py PAIRS OUT [exchanged]
+    make_import_fixtures.py PAIRS OUT [exchanged|counted|unknown]
 
 OUT then holds, as far as h5py, rosbags and mcap are installed:
 
@@ -10,10 +10,12 @@ OUT then holds, as far as h5py, rosbags and mcap are installed:
     dvs_zstd.mcap             ROS 2, the same messages in CDR
     evt3_lz4.mcap mono.mcap   ROS 2, event_camera_msgs/EventPacket on the camera's own clock
 
-With `exchanged`, x and y of all events are exchanged. What cannot be written is reported as
+With `exchanged`, x and y of all events are exchanged; with `counted`, polarities of HDF5 are 1 and 2,
+with `unknown` 3 and 4. What cannot be written is reported as
 `skipped: NAME: REASON`. tests/files/import.rs imports the rest and compares with the pairs.
 """
 
+import functools
 import pathlib
 import sys
 
@@ -47,7 +49,8 @@ def load(folder):
     return frames, np.concatenate(events, axis=1)
 
 
-def efnet(out, frames, events):
+def efnet(out, frames, events, lowest=None):
+    """Polarities are true and false, or numbers from `lowest` on."""
     import h5py
 
     x, y, t, p = events
@@ -59,7 +62,8 @@ def efnet(out, frames, events):
         file.create_dataset("events/xs", data=x.astype(np.int16), **options)
         file.create_dataset("events/ys", data=y.astype(np.int16), **options)
         file.create_dataset("events/ts", data=t / 1e6, **options)
-        file.create_dataset("events/ps", data=p > 0, **options)
+        signs = p > 0 if lowest is None else (lowest + (p > 0)).astype(np.uint8)
+        file.create_dataset("events/ps", data=signs, **options)
         for i, (picture, start, end, sharp) in enumerate(frames):
             for group, image in (("images", picture), ("sharp_images", sharp)):
                 if image is None:
@@ -201,14 +205,16 @@ def mcaps(out, frames, events):
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[3:] not in ([], ["exchanged"]):
+    if len(sys.argv) < 3 or sys.argv[3:] not in ([], ["exchanged"], ["counted"], ["unknown"]):
         sys.exit(__doc__)
     out = pathlib.Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
     frames, events = load(sys.argv[1])
-    if sys.argv[3:]:
+    if sys.argv[3:] == ["exchanged"]:
         events = events[[1, 0, 2, 3]]
-    for name, make in (("efnet.h5", efnet), ("bags", bags), ("MCAP files", mcaps)):
+    lowest = {"counted": 1, "unknown": 3}.get("".join(sys.argv[3:]))
+    hdf5 = functools.partial(efnet, lowest=lowest)
+    for name, make in (("efnet.h5", hdf5), ("bags", bags), ("MCAP files", mcaps)):
         try:
             make(out, frames, events)
         except ImportError as reason:

@@ -5,6 +5,7 @@
 //! that are larger than `sensor_resolution` are cut off at the right and at the bottom.
 
 mod exposures;
+mod polarities;
 mod sensor;
 
 use super::efnet_pictures::{Samples, cropped, picture};
@@ -22,6 +23,7 @@ use crate::formats::limits::{MAX_EVENTS, MAX_TIME_US, check_image};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 use exposures::exposures;
+use polarities::polarities;
 use sensor::{seen, sensor};
 use std::path::{Path, PathBuf};
 
@@ -53,8 +55,6 @@ pub(super) struct EfNet {
 
 /// Number of pictures that are looked at to find the range of a file's samples.
 const EXAMINED: usize = 8;
-/// Number of events of which the polarities are looked at.
-const EXAMINED_EVENTS: usize = 1 << 16;
 
 /// Names of x, y, t and p in `/events`.
 const NAMES: [[&str; 4]; 2] = [["xs", "ys", "ts", "ps"], ["x", "y", "t", "p"]];
@@ -105,8 +105,7 @@ impl EfNet {
         let (mut skipped, mut remarks) = (Vec::new(), Vec::new());
         let ends = [file.slice(&times, 0, 1)?, file.slice(&times, count - 1, count)?];
         let ends = ends.concat();
-        let mut polarities = Polarities::default();
-        polarities.add(&file.slice(&signs, 0, count.min(EXAMINED_EVENTS))?);
+        let polarities = polarities(&file, path, &signs, count)?;
         remarks.extend(polarities.remark());
         let mut stamps = Vec::new();
         for name in &names {
@@ -226,7 +225,7 @@ impl ForeignRecording for EfNet {
         let [x, y, t, p] =
             self.events.map(|name| self.file.slice(&format!("events/{name}"), from, until));
         let (x, y, t, p) = (x?, y?, t?, p?);
-        let (mut events, mut beyond) = (Vec::with_capacity(t.len()), 0);
+        let (mut events, mut inside, mut beyond) = (Vec::with_capacity(t.len()), 0, 0);
         for (((x, y), t), p) in x.iter().zip(&y).zip(&t).zip(&p) {
             let (x, y) = (x.round(), y.round());
             let within = (0.0..self.sensor.width as f64).contains(&x)
@@ -237,6 +236,7 @@ impl ForeignRecording for EfNet {
                 continue;
             }
             let timed = t.is_finite() && (-MAX_TIME_US..=MAX_TIME_US).contains(&t_us);
+            inside += usize::from(within);
             beyond += usize::from(!within);
             match self.polarities.read(*p).filter(|_| within && timed) {
                 Some(polarity) => {
@@ -245,7 +245,7 @@ impl ForeignRecording for EfNet {
                 None => self.outside += 1,
             }
         }
-        check_beyond(&self.path, beyond, events.len(), self.sensor)?;
+        check_beyond(&self.path, beyond, inside, self.sensor)?;
         events.sort_by_key(|e| e.t_us);
         Ok(events)
     }

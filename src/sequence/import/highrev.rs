@@ -27,6 +27,9 @@ const EVENT: [&str; 2] = ["event", "events"];
 /// the second one in milliseconds.
 const LONGEST_EXPOSURE: [f64; 2] = [1.0, 1000.0];
 
+/// Number of events whose polarities decide whether they are known.
+const EXAMINED: usize = 1 << 16;
+
 fn folder(path: &Path, names: &[&str]) -> Option<PathBuf> {
     names.iter().map(|n| path.join(n)).find(|p| p.is_dir())
 }
@@ -70,7 +73,7 @@ fn event_files(folder: &Path) -> Result<BTreeMap<String, Vec<PathBuf>>, ImportEr
 fn exposure_events(
     files: &[PathBuf],
     unit: &mut Option<TimeUnit>,
-    polarities: &mut Polarities,
+    (polarities, signs): (&mut Polarities, &mut Vec<f64>),
     remarks: &mut Vec<String>,
 ) -> Result<Vec<Event>, ImportError> {
     let read = files.iter().take(files.len().saturating_sub(1)).map(|file| NpzEvents::read(file));
@@ -84,6 +87,7 @@ fn exposure_events(
     let mut events = Vec::new();
     for read in read.into_iter().map(NpzEvents::swapped) {
         polarities.add(read.polarities());
+        signs.extend(read.polarities().iter().take(EXAMINED.saturating_sub(signs.len())));
         read.append(1.0, unit, |_| Some(true), &mut events);
     }
     Ok(events)
@@ -122,7 +126,7 @@ impl HighRev {
         let events = event_files(&event)?;
         let mut unit = options.event_unit;
         let (mut found, mut skipped) = (Vec::new(), Vec::new());
-        let mut polarities = Polarities::default();
+        let (mut polarities, mut signs) = (Polarities::default(), Vec::new());
         let mut remarks = vec![
             "x and y of events are exchanged, and the last file of events of each picture is left \
              out of its exposure, as in the authors' loader"
@@ -139,7 +143,7 @@ impl HighRev {
                 skipped.push(format!("{stem}: fewer than two files of events"));
                 continue;
             };
-            let first = exposure_events(events, &mut unit, &mut polarities, &mut remarks);
+            let first = exposure_events(events, &mut unit, (&mut polarities, &mut signs), &mut remarks);
             let first = match first {
                 Ok(first) => first,
                 Err(error) => {
@@ -170,6 +174,9 @@ impl HighRev {
             return Err(ImportError::content(path, what));
         }
         places.check(path, EXCHANGE)?;
+        if let Some(why) = polarities.fault(&signs) {
+            return Err(ImportError::content(path, format!("sequence {sequence}: {why}")));
+        }
         remarks.push(places.remark());
         remarks.extend(polarities.remark());
         let (infos, mut files): (Vec<FrameInfo>, Vec<Option<Frame>>) =

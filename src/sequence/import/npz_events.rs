@@ -135,6 +135,9 @@ impl NpzEvents {
     }
 }
 
+/// Number of events with unknown polarities that are left out, whatever their share.
+const FEW_UNKNOWN: usize = 100;
+
 /// How a recording writes polarities, by the values that occur in it. 1 is ON, 0 and -1 are OFF. 255 is
 /// OFF beside 1, as a -1 that was stored in a byte, and ON beside 0. If they are counted from one, 1 is
 /// OFF and 2 is ON.
@@ -168,6 +171,20 @@ impl Polarities {
     /// How they are taken, if that is not plain.
     pub(crate) fn remark(self) -> Option<String> {
         self.starts_at_one().then(|| "polarities 1 and 2 taken as OFF and ON".to_owned())
+    }
+
+    /// Why a recording with these values is refused: many of them are no polarities.
+    pub(crate) fn fault<'a>(self, values: impl IntoIterator<Item = &'a f64>) -> Option<String> {
+        let (mut all, mut unknown) = (0_usize, 0_usize);
+        for value in values {
+            all += 1;
+            unknown += usize::from(self.read(*value).is_none());
+        }
+        (unknown > FEW_UNKNOWN && unknown > all / 4).then(|| {
+            format!(
+                "{unknown} of {all} polarities are not known: they must be 1 and 0, or 1 and -1"
+            )
+        })
     }
 
     /// Whether the event is ON; `None` if that is not known.
@@ -252,5 +269,21 @@ mod tests {
         assert_eq!(read(&[1.0, 2.0, f64::NAN, 0.5]), (vec![true], 3));
         // MATLAB counts from one.
         assert_eq!(read(&[1.0, 2.0, 2.0]), (vec![false, true, true], 0));
+    }
+
+    #[test]
+    fn polarities_that_are_mostly_unknown_are_refused() {
+        let fault = |off: f64, on: f64, count: usize| {
+            let values: Vec<f64> = (0..count).map(|i| if i % 2 == 0 { off } else { on }).collect();
+            let mut known = Polarities::default();
+            known.add(&values);
+            known.fault(&values)
+        };
+        for (off, on) in [(0.0, 1.0), (-1.0, 1.0), (255.0, 1.0), (0.0, 255.0), (1.0, 2.0)] {
+            assert_eq!(fault(off, on, 1000), None, "{off} {on}");
+        }
+        let why = fault(3.0, 1.0, 1000).unwrap_or_default();
+        assert!(why.contains("500 of 1000 polarities are not known") && why.contains("1 and -1"));
+        assert_eq!(fault(3.0, 1.0, 200), None, "a few are counted");
     }
 }

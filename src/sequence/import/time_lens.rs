@@ -85,6 +85,9 @@ pub(crate) fn read_events(
         polarities.add(read.polarities());
         files.push(read);
     }
+    if let Some(why) = polarities.fault(files.iter().flat_map(NpzEvents::polarities)) {
+        return Err(ImportError::content(folder, why));
+    }
     let reach = files
         .iter()
         .map(NpzEvents::extent)

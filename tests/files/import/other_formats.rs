@@ -228,6 +228,33 @@ fn tools_hdf5_bags_and_mcap_equal_ms_rbd() {
 }
 
 #[test]
+#[ignore = "needs python3 with numpy and h5py"]
+fn tools_hdf5_with_polarities_1_and_2_is_read_and_with_others_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = pairs();
+    for convention in ["counted", "unknown"] {
+        let here = folder.path().join(convention);
+        let file = fixtures(&here, &wanted, &[convention]).join("efnet.h5");
+        if !file.exists() {
+            println!("skipped: {} was not made", file.display());
+            return;
+        }
+        let made = run(&["import", file.to_str().unwrap(), "--out", "set"], &here);
+        if convention == "counted" {
+            let printed = made.unwrap();
+            assert!(printed.contains("polarities 1 and 2 taken as OFF and ON"), "{printed}");
+            same(&imported(&here.join("set")), &wanted, convention);
+        } else {
+            let error = made.unwrap_err();
+            assert!(
+                error.contains("efnet.h5: events/ps: 508 of 508 polarities are not"),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
 #[ignore = "needs python3 with numpy, and h5py, rosbags and mcap for their formats"]
 fn tools_hdf5_bags_and_mcap_with_exchanged_coordinates_are_refused() {
     let folder = tempfile::tempdir().unwrap();
