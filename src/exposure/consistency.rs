@@ -174,6 +174,9 @@ fn cause(
     {
         return Cause::Unit(unit);
     }
+    if whole[0] <= events_us[0] && events_us[1] < whole[1] {
+        return Cause::Still;
+    }
     // The same length of time, elsewhere.
     let length = length(whole);
     let units = [TimeUnit::Microseconds, TimeUnit::Nanoseconds, TimeUnit::Milliseconds];

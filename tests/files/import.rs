@@ -9,9 +9,12 @@
 #[cfg(unix)]
 mod advice;
 mod clocks;
+mod npz_formats;
 mod other_formats;
 mod pictures;
+mod played;
 mod refused;
+mod warned;
 
 use gem_live::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, FrameTiming, Packet};
 use gem_live::event::Event;

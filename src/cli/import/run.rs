@@ -133,13 +133,7 @@ impl Run {
                     warned.push(finding.kind());
                     self.bar.suspend(|| {
                         eprintln!("gem-live: {path}: pair {number}: warning: {finding}");
-                        // A finding names options of the commands that read pairs.
-                        if finding.advises_time_offset() {
-                            eprintln!(
-                                "gem-live: import has no --time-offset: give it to the commands \
-                                 that read the pairs"
-                            );
-                        }
+                        // The events of a pair lie within its time: no finding advises an offset.
                         if finding.advises_conversion() {
                             eprintln!(
                                 "gem-live: import has --event-unit and --frame-unit; the name of a \

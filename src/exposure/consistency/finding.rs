@@ -130,18 +130,6 @@ impl Finding {
     pub fn leaves_out_truths(&self) -> bool {
         matches!(self, Self::Truth { truths: (all, outside), .. } if (1..=all / 2).contains(outside))
     }
-
-    /// Whether its text advises `--time-offset`, which not every command has.
-    pub fn advises_time_offset(&self) -> bool {
-        matches!(self, Self::Times { cause, .. } if cause.needs_offset())
-    }
-}
-
-impl Cause {
-    /// Whether an offset of the events' times may correct it.
-    fn needs_offset(self) -> bool {
-        matches!(self, Self::Clock { .. } | Self::Unknown)
-    }
 }
 
 /// A time in microseconds or seconds, whichever is shorter to read.

@@ -2,13 +2,8 @@
 
 use super::*;
 
-/// An npz file of events, with times in whole microseconds.
+/// An npz file of events.
 fn event_file(path: &Path, events: &[Event], swapped: bool, steps: u16) {
-    let times: Vec<u8> = events.iter().flat_map(|e| e.t_us.to_le_bytes()).collect();
-    write_events(path, events, swapped, steps, npy::write("<i8", &[events.len(), 1], &times));
-}
-
-fn write_events(path: &Path, events: &[Event], swapped: bool, steps: u16, times: Vec<u8>) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let shape = [events.len(), 1];
     let numbers = |f: &dyn Fn(&Event) -> i64| {
@@ -19,7 +14,7 @@ fn write_events(path: &Path, events: &[Event], swapped: bool, steps: u16, times:
     let file = npz::write(&[
         (x, numbers(&|e| i64::from(e.x * steps))),
         (y, numbers(&|e| i64::from(e.y * steps))),
-        ("timestamp", times),
+        ("timestamp", numbers(&|e| e.t_us)),
         ("polarity", numbers(&|e| i64::from(e.polarity))),
     ]);
     std::fs::write(path, file.unwrap()).unwrap();
@@ -64,32 +59,6 @@ fn highrev_equals_ms_rbd() {
     restored_alike(here, "set", &wanted);
     assert!(printed.contains("x and y of events are exchanged"), "{printed}");
     assert!(here.join("set/test/desk_00001.npz").exists());
-}
-
-#[test]
-fn highrev_with_times_in_milliseconds_equals_ms_rbd() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    let wanted = pairs();
-    write_highrev(&here.join("val"), &wanted, true, |_, _| true);
-    for (k, (_, [start, end], _)) in frames(&wanted).iter().enumerate() {
-        for (part, [from, until]) in
-            [[*start, start + 5000], [start + 5000, *end], [*end, start + PERIOD_US]]
-                .into_iter()
-                .enumerate()
-        {
-            let mut part_events = events(&wanted);
-            part_events.retain(|e| (from..until).contains(&e.t_us));
-            let times: Vec<u8> =
-                part_events.iter().flat_map(|e| (e.t_us as f64 / 1e3).to_le_bytes()).collect();
-            let times = npy::write("<f8", &[part_events.len(), 1], &times);
-            let name = here.join(format!("val/event/desk_{k:05}_{part:02}.npz"));
-            write_events(&name, &part_events, true, 1, times);
-        }
-    }
-    let printed = run(&["import", "val", "--out", "set"], here).unwrap();
-    same(&imported(&here.join("set")), &wanted, "HighREV in milliseconds");
-    assert!(printed.contains("times of events in ms (guessed); --event-unit"), "{printed}");
 }
 
 #[test]

@@ -61,6 +61,10 @@ mod tests {
         let stamps = [known(1.0, 5.0), known(nan, 9.0), known(11.0, nan), known(20.0, 25.0)];
         let found = exposures(path, &stamps, us, &ImportOptions::default()).unwrap();
         assert_eq!(found, [Some([1, 5]), None, None, Some([20, 25])]);
+        // A picture without the attributes that others have.
+        let stamps = [known(1.0, 5.0), [Some(7.0), None, None], known(11.0, 15.0)];
+        let found = exposures(path, &stamps, us, &ImportOptions::default()).unwrap();
+        assert_eq!(found, [Some([1, 5]), None, Some([11, 15])]);
         let stamps = [0.0, 10.0, nan, 30.0, 40.0, 50.0].map(|t| [Some(t), None, None]);
         let with =
             |exposure| ImportOptions { exposure: Some(exposure), ..ImportOptions::default() };
@@ -69,5 +73,8 @@ mod tests {
         assert_eq!(found, [each(0), each(10), None, each(30), each(40), each(50)]);
         let found = exposures(path, &stamps, us, &with(FrameExposure::Contiguous)).unwrap();
         assert_eq!(found, [None, None, None, None, Some([35, 45]), None]);
+        let stamps = [[Some(0.0), None, None], [None; 3], [Some(20.0), None, None]];
+        let found = exposures(path, &stamps, us, &with(FrameExposure::Us(5))).unwrap();
+        assert_eq!(found, [each(0), None, each(20)]);
     }
 }
