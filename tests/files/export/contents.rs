@@ -127,3 +127,34 @@ fn the_thresholds_of_the_sequences_are_those_of_the_dataset() {
         assert_eq!(seen, 12);
     }
 }
+
+#[test]
+fn a_file_that_changes_while_it_is_exported_ends_the_export() {
+    use std::io::Write;
+    let base = tempfile::tempdir().unwrap();
+    let out = base.path().join("x");
+    for transfer in [Transfer::Link, Transfer::Copy] {
+        let recording = sequence(base.path(), "a", 3, 2.0, false);
+        let order = Order {
+            sequences: vec![recording.clone()],
+            out: out.clone(),
+            split: Split::Pairs(0.5),
+            seed: 1,
+            transfer,
+        };
+        let changed = run(&order, |step| {
+            // It was checked, and is not written yet.
+            if (step.phase, step.done) == (Phase::Checking, 3) {
+                let path = recording.join("scene_00000.npz");
+                let mut file = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+                file.write_all(b"more").unwrap();
+            }
+            ControlFlow::Continue(())
+        });
+        assert!(
+            matches!(&changed, Err(ExportError::Changed(path)) if path.ends_with("scene_00000.npz")),
+            "{changed:?}"
+        );
+        assert!(!out.exists(), "{transfer:?}");
+    }
+}
