@@ -159,13 +159,14 @@ fn cause(
         return Cause::Still;
     }
     // Before the unit of the events: nanoseconds beside microseconds have the same ratio.
-    let longer = [TimeUnit::Milliseconds, TimeUnit::Seconds];
-    if let Some(unit) = longer.into_iter().find(|unit| {
+    let longer = |unit: &TimeUnit| {
         let scaled = |t: i64| t.saturating_mul(unit.microseconds() as i64);
         let exposures: Vec<[i64; 2]> = exposures_us.iter().map(|e| e.map(scaled)).collect();
         let us = TimeUnit::Microseconds;
         are_short(exposures_us) && fits(us, events, events_us, &exposures, whole.map(scaled))
-    }) {
+    };
+    let found = [TimeUnit::Milliseconds, TimeUnit::Seconds].into_iter().find(longer);
+    if let Some(unit) = found {
         return Cause::Exposures(unit);
     }
     let others = [TimeUnit::Nanoseconds, TimeUnit::Milliseconds, TimeUnit::Seconds];

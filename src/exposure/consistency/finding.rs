@@ -111,8 +111,8 @@ impl Finding {
         }
     }
 
-    /// Whether its text advises to convert the times of exposures, for which no command that reads pairs has
-    /// an option.
+    /// Whether its text advises to convert the times of exposures, for which no command that reads pairs
+    /// has an option.
     pub fn advises_conversion(&self) -> bool {
         matches!(
             self,

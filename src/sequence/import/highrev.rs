@@ -23,8 +23,8 @@ const EXCHANGE: &str =
 /// Names of the folder of blurry pictures and of the folder of events.
 const BLUR: [&str; 2] = ["blur", "blurry"];
 const EVENT: [&str; 2] = ["event", "events"];
-/// Times with fractions of an exposure's events span less than the first number in seconds, and less than
-/// the second one in milliseconds.
+/// Times with fractions of an exposure's events span less than the first number in seconds, and less
+/// than the second one in milliseconds.
 const LONGEST_EXPOSURE: [f64; 2] = [1.0, 1000.0];
 
 /// Number of events whose polarities decide whether they are known.
@@ -126,7 +126,7 @@ impl HighRev {
         let events = event_files(&event)?;
         let mut unit = options.event_unit;
         let (mut found, mut skipped) = (Vec::new(), Vec::new());
-        let (mut polarities, mut signs) = (Polarities::default(), Vec::new());
+        let (mut polarities, mut signs) = (Polarities::default(), Vec::<f64>::new());
         let mut remarks = vec![
             "x and y of events are exchanged, and the last file of events of each picture is left \
              out of its exposure, as in the authors' loader"

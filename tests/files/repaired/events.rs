@@ -182,9 +182,8 @@ fn short_exposures_of_a_camera_are_not_taken_for_milliseconds() {
 #[test]
 fn lists_of_a_million_numbers_are_read() {
     // More than four million numbers in all.
-    let row = |i: i64| {
-        [(i % 16) as f64, (i / 16 % 8) as f64, (1_000 + i / 480) as f64, (i % 2) as f64]
-    };
+    let row =
+        |i: i64| [(i % 16) as f64, (i / 16 % 8) as f64, (1_000 + i / 480) as f64, (i % 2) as f64];
     let rows: Vec<[f64; 4]> = (0..1_100_000).map(row).collect();
     let (pair, repairs) = read(&[("events", dictionary(&rows, |_| {}))]);
     assert_eq!((pair.events.len(), repairs.to_string()), (1_100_000, String::new()));
