@@ -70,8 +70,12 @@ fn whole_milliseconds_of_all_times_and_of_a_long_recordings_events_are_named() {
     // The events of minutes beside exposures at their start.
     let mut long = pair();
     let later = |n: i64| {
-        let time = move |e: Event| Event { t_us: (e.t_us + n * 42_000) / 1000, ..e };
-        pair().events.into_iter().map(time)
+        // Every second time the other way, so that brightness stays in its range.
+        let at = move |e: Event| {
+            let polarity = e.polarity ^ (n % 2 == 1);
+            Event { t_us: (e.t_us + n * 42_000) / 1000, polarity, ..e }
+        };
+        pair().events.into_iter().map(at)
     };
     long.events = (0..1000).flat_map(later).collect();
     long.write(&here.join("long.npz")).unwrap();
