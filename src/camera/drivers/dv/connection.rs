@@ -12,6 +12,11 @@ use std::time::Duration;
 
 /// Longest wait for a connection, and for the header after it.
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// After how long a silent connection is checked, how often, and at which interval. Without an answer
+/// the other computer was switched off, or its cable pulled; a camera whose scene is still is silent,
+/// too, so that nothing else shows it.
+#[cfg(target_os = "linux")]
+const KEEP_ALIVE: (Duration, u32, Duration) = (Duration::from_secs(3), 3, Duration::from_secs(1));
 /// Packets that wait between the connection's thread and the driver's; a packet of events covers
 /// ten milliseconds by DV's default.
 const QUEUED: usize = 64;
@@ -77,6 +82,20 @@ impl Socket {
         }
     }
 
+    /// Lets the system find out whether the other computer is still there.
+    fn keep_alive(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if let Self::Tcp(stream) = self {
+            use rustix::net::sockopt;
+            let (idle, probes, interval) = KEEP_ALIVE;
+            sockopt::set_socket_keepalive(stream, true)?;
+            sockopt::set_tcp_keepidle(stream, idle)?;
+            sockopt::set_tcp_keepintvl(stream, interval)?;
+            sockopt::set_tcp_keepcnt(stream, probes)?;
+        }
+        Ok(())
+    }
+
     fn close(&self) {
         // A connection that the other side has closed already cannot be closed again.
         let _ = match self {
@@ -132,6 +151,7 @@ impl Connection {
             ))
         };
         let socket = Socket::connect(address).map_err(|e| absent(&e))?;
+        socket.keep_alive().map_err(|e| absent(&e))?;
         let reading = socket.try_clone().map_err(|e| absent(&e))?;
         reading.set_read_timeout(Some(TIMEOUT)).map_err(|e| absent(&e))?;
         let mut packets = LivePackets::start(reading).map_err(|e| match e {
@@ -156,5 +176,27 @@ impl Connection {
         let thread = std::thread::Builder::new().name("dv stream".into()).spawn(read);
         thread.map_err(|e| absent(&e))?;
         Ok(Self { address: address.clone(), streams, deliveries, socket })
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_computer_that_is_gone_is_noticed_without_a_packet() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let socket = Socket::connect(&Address::Tcp("127.0.0.1".into(), port)).unwrap();
+        socket.keep_alive().unwrap();
+        let Socket::Tcp(stream) = &socket else { panic!("a port is TCP") };
+        assert!(rustix::net::sockopt::socket_keepalive(stream).unwrap());
+        let idle = rustix::net::sockopt::tcp_keepidle(stream).unwrap();
+        let interval = rustix::net::sockopt::tcp_keepintvl(stream).unwrap();
+        let probes = rustix::net::sockopt::tcp_keepcnt(stream).unwrap();
+        let noticed = idle + interval * probes;
+        assert!(noticed <= Duration::from_secs(10), "{noticed:?}");
     }
 }
