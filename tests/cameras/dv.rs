@@ -7,6 +7,7 @@
 )]
 
 mod conformance;
+mod streams;
 
 use crate::aedat4::{Frame, Packing, Writer, stream};
 use crate::conformance::{Bench, conforms};

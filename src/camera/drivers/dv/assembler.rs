@@ -5,7 +5,7 @@ use crate::camera::{
     DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Packet,
 };
 use crate::event::{Event, EventPool, Trigger};
-use crate::formats::aedat4::{Aedat4Frame, White};
+use crate::formats::aedat4::{Aedat4Frame, SampleType, White};
 use crate::image::Size;
 use crate::time::{RangeUs, Timestamp};
 use std::collections::VecDeque;
@@ -24,6 +24,7 @@ const SILENCE: Duration = Duration::from_millis(50);
 pub(super) struct Assembler {
     selector: DeviceSelector,
     drops: Drops,
+    /// Size of the event sensor; `None` if frames alone are read.
     sensor: Option<Size>,
     has_triggers: bool,
     /// Exposure time of frames that state none, in microseconds; 0 drops them.
@@ -37,6 +38,8 @@ pub(super) struct Assembler {
     waiting: VecDeque<(Instant, EventPacket)>,
     /// End of the last frame, if no later events have arrived, and when it arrived.
     frame_end: Option<(Instant, i64)>,
+    /// The largest sample so far, and the type of the samples.
+    brightest: Option<(SampleType, f64)>,
 }
 
 impl Assembler {
@@ -60,6 +63,7 @@ impl Assembler {
             edges: Vec::new(),
             waiting: VecDeque::new(),
             frame_end: None,
+            brightest: None,
         }
     }
 
@@ -76,6 +80,15 @@ impl Assembler {
         let before = self.joiner.until_us().is_some_and(|us| last_us < us.saturating_sub(RESET_US));
         if before {
             self.reset(out);
+        }
+        if let Some(until_us) = self.joiner.until_us() {
+            // A packet may have been overtaken; its time has been passed on.
+            let late = list.partition_point(|e| e.t_us < until_us);
+            list.drain(..late);
+            self.lost(DropCause::Late, late);
+            if list.is_empty() {
+                return;
+            }
         }
         self.complete(last_us, list);
         if self.frame_end.is_some_and(|(_, end_us)| last_us >= end_us) {
@@ -101,9 +114,7 @@ impl Assembler {
             let end_us = start_us.checked_add(self.exposure_us)?;
             (self.exposure_us > 0).then_some(RangeUs::new(start_us, end_us))
         };
-        let white = frame.max().zip(frame.head.samples());
-        let white = white.and_then(|(max, (depth, _))| White::of(depth, max));
-        let picture = white.and_then(|white| frame.picture(white));
+        let picture = self.white(frame).and_then(|white| frame.picture(white));
         let (Some(exposure), Some(picture)) = (stated.or_else(assumed), picture) else {
             self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
             return;
@@ -113,15 +124,36 @@ impl Assembler {
             self.reset(out);
         }
         self.frame_end = Some((Instant::now(), end_us));
-        let (start, end) = (Timestamp::from_us(start_us), Timestamp::from_us(end_us));
+        let timing = match self.sensor {
+            Some(_) => FrameTiming::Events {
+                start: Timestamp::from_us(start_us),
+                end: Timestamp::from_us(end_us),
+            },
+            // The events are those of another camera, which has its own clock.
+            None => FrameTiming::Frames {
+                start: Timestamp::from_us(start_us),
+                exposure_us: end_us.saturating_sub(start_us),
+            },
+        };
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence: self.sequence,
-            timing: FrameTiming::Events { start, end },
+            timing,
             arrived: Timestamp::now(),
             picture,
             truth: None,
         }));
+    }
+
+    /// The sample that becomes white. A dark frame does not show how many bits its samples have,
+    /// so that earlier frames count too: otherwise the brightness would jump.
+    fn white(&mut self, frame: &Aedat4Frame) -> Option<White> {
+        let ((depth, _), max) = frame.head.samples().zip(frame.max())?;
+        let before = self.brightest.filter(|(of, _)| *of == depth).map_or(0.0, |(_, max)| max);
+        let max = max.max(before);
+        let white = White::of(depth, max)?;
+        self.brightest = Some((depth, max));
+        Some(white)
     }
 
     /// Adds trigger edges.

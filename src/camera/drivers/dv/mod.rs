@@ -143,7 +143,7 @@ impl Driver for Dv {
             connections.iter().flat_map(|c| &c.streams).find(move |s| s.kind == kind)
         };
         let events = info(PacketKind::Events);
-        let sensor = events.and_then(|s| s.size);
+        let sensor = events.and_then(|s| s.size).filter(|_| !frames_alone);
         if !frames_alone && sensor.is_none() {
             return Err(DeviceError::Unusable(format!(
                 "the stream at {} does not state the size of the event sensor",
