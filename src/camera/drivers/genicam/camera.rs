@@ -4,11 +4,12 @@ use super::features;
 use super::open::{Listed, Open, image, list};
 use super::pixels::{Decoder, PixelFormat};
 use super::stream::Buffer;
+use super::timing::{timestamp_ns, timing, whole_us};
 use crate::camera::drivers::frame_numbers::FrameNumbers;
 use crate::camera::drivers::timestamp_mark;
 use crate::camera::{
     Control, ControlError, Device, DeviceError, DeviceSelector, DropCause, DropUnit, Drops,
-    FramePacket, FrameTiming, Identity, Packet, Value,
+    FramePacket, Identity, Packet, Value,
 };
 use crate::image::{ImageU8, Size};
 use crate::time::Timestamp;
@@ -170,10 +171,8 @@ impl Camera {
                 self.exposure_us
             }
         };
-        let timestamp_ns = match self.open.chunk(buffer, "ChunkTimestamp") {
-            Some(ns) => ns as u64,
-            None => buffer.timestamp_ns(),
-        };
+        let chunk = self.open.chunk(buffer, "ChunkTimestamp");
+        let timestamp_ns = timestamp_ns(chunk, buffer.timestamp_ns());
         out.push(Packet::Frame(FramePacket {
             epoch: self.epoch,
             sequence: place.sequence,
@@ -201,21 +200,6 @@ impl Camera {
         let size = Size::new(side(width)?, side(height)?);
         self.decoder.decode(format, size, side(buffer.row_padding_bytes())?, bytes)
     }
-}
-
-/// Rounds a time to whole microseconds, at least one, the shortest possible exposure.
-fn whole_us(us: f64) -> i64 {
-    (us.round() as i64).max(1)
-}
-
-/// Exposure time of a frame. A camera without a clock sends zero as every timestamp.
-fn timing(timestamp_ns: u64, exposure_us: i64, at_end: bool) -> FrameTiming {
-    if timestamp_ns == 0 {
-        return FrameTiming::Arrival { exposure_us };
-    }
-    let timestamp = Timestamp::from_us(i64::try_from(timestamp_ns / 1000).unwrap_or(i64::MAX));
-    let start = if at_end { timestamp.plus_us(-exposure_us) } else { timestamp };
-    FrameTiming::Frames { start, exposure_us }
 }
 
 impl Device for Camera {
@@ -283,6 +267,3 @@ impl Device for Camera {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

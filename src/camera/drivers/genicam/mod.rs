@@ -14,6 +14,7 @@ mod open;
 mod owned;
 pub mod pixels;
 mod stream;
+mod timing;
 
 pub use fake::FAKE_VARIABLE;
 pub use ffi::LIBRARY_VARIABLE;
