@@ -34,6 +34,7 @@ enum key {
     STARTED = 19,        // counter
     LISTENED = 20,
     CHIP = 21,           // sensor on the board: DAVIS_CHIP_* of libcaer
+    NEW_FIRMWARE = 22,   // the camera has firmware that the library does not know
 };
 static atomic_llong state[KEYS] = {[PRESENT] = 1, [PER_CONTAINER] = 100, [CONTAINER_US] = 1000, [IMU_SAMPLES] = 2, [CHIP] = DAVIS346B};
 static void (*listener)(const char *, size_t);
@@ -70,6 +71,13 @@ void *caerDeviceOpen(uint16_t id, uint16_t type, uint8_t bus, uint8_t address, c
     if (!state[PRESENT] || type != 4 || (serial && strcmp(serial, "FAKE0001"))) {
         log_message("DAVIS: Failed to open device. Please update by following the Flashy documentation");
         errno = -1;
+        return NULL;
+    }
+    if (state[NEW_FIRMWARE]) {
+        log_message("DAVIS: Device firmware version incorrect. You have version 10; but version 6 is required. "
+                    "Please update by following the Flashy documentation");
+        log_message("DAVIS: Failed to open device, see above log message for more information (errno=-4).");
+        errno = -4;
         return NULL;
     }
     struct device *device = calloc(1, sizeof *device);

@@ -39,6 +39,7 @@ const LOG_DROPPED: i32 = 17;
 const EDGES_DROPPED: i32 = 18;
 const STARTED: i32 = 19;
 const CHIP: i32 = 21;
+const NEW_FIRMWARE: i32 = 22;
 
 /// One fake library. Each test has its own library file, and so its own camera.
 struct Fake {

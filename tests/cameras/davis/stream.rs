@@ -1,8 +1,8 @@
 //! What a camera delivers, and how it is opened, lost and found again.
 
 use super::{
-    CLOSED, DEVICE_DROPPED, Fake, OPENED, PRESENT, RESET, STALL, START_US, UNPLUG, check, collect,
-    connected, settings, wait,
+    CLOSED, DEVICE_DROPPED, Fake, NEW_FIRMWARE, OPENED, PRESENT, RESET, STALL, START_US, UNPLUG,
+    check, collect, connected, settings, wait,
 };
 use gem_live::camera::drivers::davis::Davis;
 use gem_live::camera::split::StreamKind;
@@ -178,7 +178,21 @@ fn missing_library_is_reported_with_the_remedy() {
     let source = CameraStream::start("davis", opener, wanted, settings(), drops).unwrap();
     let Status::Failed(why) = wait(&source, |s| matches!(s, Status::Failed(_))) else { panic!() };
     assert!(why.contains("libcaer") && why.contains("GEM_LIVE_LIBCAER"), "{why}");
-    assert!(why.contains("Install"));
+    for part in ["Install", "Debian", "Ubuntu", "Fedora", "Arch"] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+}
+
+#[test]
+fn a_camera_with_newer_firmware_is_explained_with_the_way_through_dv() {
+    let Some(fake) = Fake::new() else { return };
+    fake.set(NEW_FIRMWARE, 1);
+    let source = fake.start(settings());
+    let waiting = wait(&source, |s| matches!(s, Status::Waiting { .. }));
+    let Status::Waiting { why, .. } = waiting else { unreachable!() };
+    assert!(why.contains("version 10") && why.contains("--source dv:"), "{why}");
+    // The update would make the camera unusable, and there is nothing above.
+    assert!(!why.contains("update") && !why.contains("see above"), "{why}");
 }
 
 struct Bench(Fake);

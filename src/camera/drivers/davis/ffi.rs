@@ -87,9 +87,11 @@ impl Caer {
         match library_file::load(file, LIBRARY_VARIABLE, NAMES) {
             Ok(library) => Self::new(library).map(Arc::new),
             Err(reasons) => Err(format!(
-                "libcaer, the library for DAVIS cameras, cannot be loaded ({reasons}). Install it \
-                 (github.com/ros-event-camera/libcaer, or libcaer-dev of iniVation's archive), or \
-                 set {LIBRARY_VARIABLE} to the path of its file"
+                "libcaer, the library for DAVIS cameras, cannot be loaded ({reasons}). Install \
+                 libcaer-dev (Ubuntu, from ppa:inivation-ppa/inivation), libcaer-devel (Fedora, \
+                 from the COPR inivation/inivation) or libcaer (Arch's AUR), or build it (Debian \
+                 and others: github.com/ros-event-camera/libcaer), or set {LIBRARY_VARIABLE} to \
+                 the path of its file"
             )),
         }
     }

@@ -25,6 +25,14 @@ use registers::HOST_LOG;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+/// What to do about a camera that cannot be opened.
+const CHECK: &str = "plug it in, check that the udev rule is installed and that no other program uses the \
+                     camera";
+/// The same for one whose firmware or logic libcaer does not know. Another firmware would make it
+/// unusable with libcaer for good.
+const THROUGH_DV: &str = "read it through DV instead: switch on DV's network output and use --source \
+                          dv:HOST:PORT,FRAMES_PORT";
+
 /// Parses the bytes of a packet of libcaer, for the fuzz target.
 #[cfg(fuzzing)]
 pub fn parse_packet(bytes: &[u8]) {
@@ -70,9 +78,9 @@ impl Davis {
             let which = serial.map_or(String::new(), |s| format!(" {s}"));
             let detail = log::take_last_message();
             let detail = detail.map_or(String::new(), |message| format!(": {message}"));
+            let remedy = if detail.contains("version") { THROUGH_DV } else { CHECK };
             DeviceError::NotFound(format!(
-                "cannot open a DAVIS{which} (libcaer error {errno}{detail}): plug it in, check \
-                 that the udev rule is installed and that no other program uses the camera"
+                "cannot open a DAVIS{which} (libcaer error {errno}{detail}): {remedy}"
             ))
         })
     }
