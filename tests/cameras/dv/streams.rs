@@ -1,7 +1,8 @@
-//! Single streams: frames beside the events of another camera, frames of more than eight bits, and
-//! events that were overtaken.
+//! Single streams: frames beside the events of another camera, frames of more than eight bits,
+//! events that were overtaken, and senders that state nonsense.
 
 use super::*;
+use crate::aedat4::Stream;
 use gem_live::camera::Device;
 use gem_live::camera::split::StreamKind;
 use gem_live::time::Timestamp;
@@ -84,4 +85,26 @@ fn events_that_were_overtaken_are_late_and_the_others_of_their_packet_are_used()
         assert!(packet.events.iter().all(|e| range.contains(&e.t_us)), "{packet:?}");
     }
     assert_eq!(drops.total(DropUnit::Events), 3);
+}
+
+#[test]
+fn impossible_sizes_are_refused_and_impossible_times_are_counted() {
+    let (listener, number) = port();
+    let dv = Dv::parse(&format!("127.0.0.1:{number}")).unwrap();
+    let drops = Drops::default();
+    let huge = Stream { size: Some((1_000_000, 1_000_000)), ..stream(0, "EVTS", CAMERA) };
+    let refused = std::thread::scope(|s| {
+        let opened = s.spawn(|| dv.open(&DeviceSelector::default(), &drops).map(drop));
+        let _client = send(&listener, &Writer::new(Packing::Plain, &[huge]));
+        opened.join().unwrap().unwrap_err()
+    });
+    let size = "1000000x1000000";
+    assert!(matches!(&refused, DeviceError::Unusable(why) if why.contains(size)), "{refused}");
+    let mut sent = Writer::new(Packing::Plain, &[stream(0, "EVTS", CAMERA)]);
+    sent.events(0, &[event(i64::MIN, 1), event(1_000, 2), event(2_000, 3), event(i64::MAX, 4)]);
+    let (mut device, _client) = open(&dv, &drops, &listener, &sent);
+    let (packets, failed) = poll(device.as_mut(), |out| !out.is_empty());
+    assert_eq!(failed, None);
+    assert_eq!(all_events(&packets), [1_000]);
+    assert_eq!(drops.get(DropCause::Malformed, DropUnit::Events), 2);
 }

@@ -6,6 +6,7 @@ use crate::camera::{
 };
 use crate::event::{Event, EventPool, Trigger};
 use crate::formats::aedat4::{Aedat4Frame, SampleType, White};
+use crate::formats::limits::{MAX_TIME_US, check_image};
 use crate::image::Size;
 use crate::time::{RangeUs, Timestamp};
 use std::collections::VecDeque;
@@ -19,6 +20,14 @@ const TRIGGER_DELAY: Duration = Duration::from_millis(20);
 /// After a frame has arrived, events of its exposure can still be on their way for this long: DV
 /// sends events every ten milliseconds. If none come, nothing moved.
 const SILENCE: Duration = Duration::from_millis(50);
+
+/// Largest number of trigger edges that wait for events: a minute of a thousand exposures a second.
+const MAX_EDGES: usize = 120_000;
+
+/// Whether a time is plausible: the sender may be any program, and differences must not overflow.
+fn is_time(t_us: i64) -> bool {
+    (-MAX_TIME_US..=MAX_TIME_US).contains(&t_us)
+}
 
 /// Turns parts of several streams into packets.
 pub(super) struct Assembler {
@@ -71,8 +80,10 @@ impl Assembler {
     pub(super) fn events(&mut self, events: Vec<Event>, out: &mut Vec<Packet>) {
         let Some(sensor) = self.sensor else { return };
         let (mut list, total) = (self.pool.take(), events.len());
-        let inside =
-            |e: &Event| usize::from(e.x) < sensor.width && usize::from(e.y) < sensor.height;
+        let inside = |e: &Event| {
+            let (x, y) = (usize::from(e.x), usize::from(e.y));
+            x < sensor.width && y < sensor.height && is_time(e.t_us)
+        };
         list.extend(events.into_iter().filter(inside));
         self.lost(DropCause::Malformed, total - list.len());
         list.sort_by_key(|e| e.t_us);
@@ -114,8 +125,12 @@ impl Assembler {
             let end_us = start_us.checked_add(self.exposure_us)?;
             (self.exposure_us > 0).then_some(RangeUs::new(start_us, end_us))
         };
-        let picture = self.white(frame).and_then(|white| frame.picture(white));
-        let (Some(exposure), Some(picture)) = (stated.or_else(assumed), picture) else {
+        let exposure = stated.or_else(assumed);
+        let exposure = exposure.filter(|e| is_time(e.from_us) && is_time(e.until_us));
+        let is_usable = exposure.is_some() && check_image(frame.head.size).is_ok();
+        let white = if is_usable { self.white(frame) } else { None };
+        let picture = white.and_then(|white| frame.picture(white));
+        let (Some(exposure), Some(picture)) = (exposure, picture) else {
             self.drops.add(DropCause::Malformed, DropUnit::Frames, 1);
             return;
         };
@@ -158,8 +173,13 @@ impl Assembler {
 
     /// Adds trigger edges.
     pub(super) fn edges(&mut self, edges: Vec<Trigger>) {
-        self.edges.extend(edges);
+        let total = self.edges.len() + edges.len();
+        self.edges.extend(edges.into_iter().filter(|e| is_time(e.t.us())));
+        self.gaps(DropCause::Malformed, total - self.edges.len());
         self.edges.sort_by_key(|e| e.t.us());
+        let excess = self.edges.len().saturating_sub(MAX_EDGES);
+        self.edges.drain(..excess);
+        self.gaps(DropCause::Buffer, excess);
     }
 
     /// Passes on what no longer has to wait, and completes still scenes.
@@ -183,10 +203,8 @@ impl Assembler {
             packet.edges = self.edges.drain(..due).collect();
             // An edge that came too late belongs to a packet that was passed on.
             let late = packet.edges.partition_point(|e| e.t.us() < packet.from.us());
-            if late > 0 {
-                packet.edges.drain(..late);
-                self.drops.add(DropCause::Late, DropUnit::Gaps, late as u64);
-            }
+            packet.edges.drain(..late);
+            self.gaps(DropCause::Late, late);
             out.push(Packet::Events(packet));
         }
     }
@@ -199,6 +217,12 @@ impl Assembler {
         self.edges.clear();
         self.frame_end = None;
         self.epoch = self.selector.next_epoch();
+    }
+
+    fn gaps(&self, cause: DropCause, number: usize) {
+        if number > 0 {
+            self.drops.add(cause, DropUnit::Gaps, number as u64);
+        }
     }
 
     fn lost(&self, cause: DropCause, events: usize) {

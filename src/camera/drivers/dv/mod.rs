@@ -16,6 +16,7 @@ use crate::camera::{
     Identity, Packet, Value,
 };
 use crate::formats::aedat4::{PacketKind, Part};
+use crate::formats::limits::check_sensor;
 use assembler::Assembler;
 use connection::{ConnectError, Connection, Delivery};
 use crossbeam_channel::{Select, TryRecvError};
@@ -148,6 +149,13 @@ impl Driver for Dv {
             return Err(DeviceError::Unusable(format!(
                 "the stream at {} does not state the size of the event sensor",
                 self.events
+            )));
+        }
+        // Memory for a sensor is allocated before its first event.
+        if let Some(Err(too_large)) = sensor.map(check_sensor) {
+            let address = &self.events;
+            return Err(DeviceError::Unusable(format!(
+                "the stream at {address} states {too_large}"
             )));
         }
         let camera = events.or_else(|| info(PacketKind::Frame)).map_or("", |s| s.camera.as_str());
