@@ -108,3 +108,16 @@ fn impossible_sizes_are_refused_and_impossible_times_are_counted() {
     assert_eq!(all_events(&packets), [1_000]);
     assert_eq!(drops.get(DropCause::Malformed, DropUnit::Events), 2);
 }
+
+#[test]
+fn a_program_that_sends_nothing_is_described_in_words() {
+    let (listener, number) = port();
+    let dv = Dv::parse(&format!("127.0.0.1:{number}")).unwrap();
+    let absent = std::thread::scope(|s| {
+        let opened = s.spawn(|| dv.open(&DeviceSelector::default(), &Drops::default()).map(drop));
+        let _silent = listener.accept().unwrap();
+        opened.join().unwrap().unwrap_err()
+    });
+    let DeviceError::NotFound(why) = &absent else { panic!("{absent}") };
+    assert!(why.contains("sends nothing") && !why.contains("os error"), "{why}");
+}

@@ -3,6 +3,7 @@
 use crate::formats::aedat4::{LivePackets, LiveReadError, Part, StreamInfo};
 use crossbeam_channel::{Receiver, bounded};
 use std::fmt::{self, Display, Formatter};
+use std::io::ErrorKind::{TimedOut, WouldBlock};
 use std::io::{self, Read};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 #[cfg(unix)]
@@ -144,9 +145,9 @@ impl Drop for Connection {
 
 impl Connection {
     pub(super) fn open(address: &Address) -> Result<Self, ConnectError> {
-        let absent = |e: &io::Error| {
+        let absent = |why: &dyn Display| {
             ConnectError::Absent(format!(
-                "no DV stream at {address} ({e}): start the network output of DV, or \
+                "no DV stream at {address} ({why}): start the network output of DV, or \
                  dv-processing's NetworkWriter, with this port"
             ))
         };
@@ -155,6 +156,10 @@ impl Connection {
         let reading = socket.try_clone().map_err(|e| absent(&e))?;
         reading.set_read_timeout(Some(TIMEOUT)).map_err(|e| absent(&e))?;
         let mut packets = LivePackets::start(reading).map_err(|e| match e {
+            // The system's text for a read that took too long explains nothing.
+            LiveReadError::Io(e) if matches!(e.kind(), WouldBlock | TimedOut) => {
+                absent(&"a program is there, and sends nothing")
+            }
             LiveReadError::Io(e) => absent(&e),
             LiveReadError::Protocol(why) => ConnectError::Protocol(format!(
                 "what is offered at {address} is not a DV stream: {why}"
