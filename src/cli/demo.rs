@@ -12,7 +12,7 @@ use gem_live::live::{ClipSource, Compute};
 use gem_live::network::Weights;
 use gem_live::program;
 use gem_live::sequence::Clip;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -89,13 +89,25 @@ impl Restored {
             restored - blurry
         );
         if let Some((_, sheet)) = &self.best {
-            let path = Path::new(PICTURE);
-            write_png(path, sheet)?;
-            let place = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            let path = save(sheet)?;
+            let place = std::path::absolute(&path).unwrap_or(path);
             println!("picture     {} (blurry, events, restored)", place.display());
         }
         Ok(())
     }
+}
+
+/// Writes the picture into the current folder; where that is not possible, such as in a folder of the
+/// system, among the temporary files. Returns its path.
+fn save(sheet: &ImageU8) -> Result<PathBuf, Failure> {
+    let here = PathBuf::from(PICTURE);
+    let Err(why) = write_png(&here, sheet) else { return Ok(here) };
+    let elsewhere = std::env::temp_dir().join(PICTURE);
+    if write_png(&elsewhere, sheet).is_err() {
+        return Err(format!("{why}: change to a folder of your own").into());
+    }
+    eprintln!("gem-live: {why}: the picture is among the temporary files");
+    Ok(elsewhere)
 }
 
 fn capital(text: &str) -> String {

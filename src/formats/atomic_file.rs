@@ -77,7 +77,8 @@ pub fn write_with(
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(std::fs::Permissions::from_mode(0o644));
         }
-        let mut file = builder.prefix(".").suffix(".part").tempfile_in(folder)?;
+        let file = builder.prefix(".").suffix(".part").tempfile_in(folder);
+        let mut file = file.map_err(without_path)?;
         let _unfinished = Unfinished::new(file.path());
         fill(file.as_file_mut())?;
         file.as_file().sync_all()?;
@@ -88,6 +89,20 @@ pub fn write_with(
         Ok(())
     };
     write_file().map_err(|cause| WriteError { path: path.to_owned(), cause })
+}
+
+/// The error of a temporary file that cannot be made, without its name, which the user did not choose.
+fn without_path(error: std::io::Error) -> std::io::Error {
+    use std::io::ErrorKind as Kind;
+    match error.kind() {
+        kind @ (Kind::NotFound
+        | Kind::PermissionDenied
+        | Kind::ReadOnlyFilesystem
+        | Kind::StorageFull
+        | Kind::QuotaExceeded) => kind.into(),
+        // The texts of other errors explain more than their kinds.
+        _ => error,
+    }
 }
 
 /// Removes temporary files that a killed run left in `folder`, which may be missing.
@@ -126,6 +141,16 @@ mod tests {
         assert!(error.contains("whole.bin"), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), b"before");
         assert_eq!(std::fs::read_dir(folder.path().join("sub")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_temporary_file_that_cannot_be_made_is_not_named() {
+        let made = tempfile::Builder::new().tempfile_in("/nonexistent/folder");
+        let error = made.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound);
+        assert!(!without_path(error).to_string().contains("folder"));
+        let other = std::io::Error::other("a cause of its own");
+        assert_eq!(without_path(other).to_string(), "a cause of its own");
     }
 
     #[test]
