@@ -5,7 +5,8 @@
 use std::path::Path;
 
 /// Messages of other programs and of libraries.
-const FOREIGN: [&str; 5] = [
+const FOREIGN: [&str; 6] = [
+    "error: XDG_RUNTIME_DIR is invalid",
     "rustc",
     "edition 2024 is unknown",
     "linker 'cc' not found",
