@@ -11,6 +11,7 @@ mod exposure_power;
 mod media_foundation;
 mod mjpeg;
 mod reader;
+mod same_name;
 #[cfg(any(target_os = "macos", target_os = "windows"))]
 mod system;
 #[cfg(target_os = "linux")]
@@ -29,6 +30,7 @@ use crate::image::ImagePool;
 use crate::time::Timestamp;
 use crossbeam_channel::RecvTimeoutError;
 use reader::{Reader, Shot, Start};
+use same_name::LastOpened;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,7 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(3);
 /// Driver for webcams.
 pub struct Uvc {
     webcams: Arc<dyn Webcams>,
+    last_opened: LastOpened,
 }
 
 impl Uvc {
@@ -56,7 +59,7 @@ impl Uvc {
 
     /// Uses other webcams, for tests.
     pub fn with_webcams(webcams: Arc<dyn Webcams>) -> Self {
-        Self { webcams }
+        Self { webcams, last_opened: LastOpened::default() }
     }
 
     /// Lists the connected webcams.
@@ -92,30 +95,25 @@ impl Webcams for Unsupported {
 
 impl Driver for Uvc {
     /// `wanted` selects a camera by its index (`0`) or its name. Of several cameras with the same
-    /// name the first one that can be opened is used.
+    /// name the one that was open before is used, else the first one that can be opened.
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
         let listed = self.webcams.list()?;
-        let number: Option<u32> = wanted.serial.as_ref().and_then(|s| s.parse().ok());
-        let fits = |l: &&Listed| match (&wanted.serial, number) {
-            (None, _) => true,
-            (_, Some(number)) => l.index == number,
-            (Some(name), _) => l.name == *name,
-        };
         let mut why = None;
-        for listed in listed.iter().filter(fits) {
+        for camera in self.last_opened.candidates(&listed, wanted.serial.as_deref()) {
             let start = Start {
                 webcams: self.webcams.clone(),
-                index: listed.index,
+                index: camera.index,
                 wanted: None,
                 first_number: 0,
                 drops: drops.clone(),
             };
             match Reader::start(start) {
                 Ok(reader) => {
-                    return Ok(Box::new(Camera::new(self, listed, reader, wanted, drops)));
+                    self.last_opened.remember(&camera, &listed);
+                    return Ok(Box::new(Camera::new(self, &camera, reader, wanted, drops)));
                 }
                 // A camera has several device nodes; only the first one sends images.
-                Err(e) => why = why.or(Some(format!("{}: {e}", listed.name))),
+                Err(e) => why = why.or(Some(format!("{}: {e}", camera.name))),
             }
         }
         let which = wanted.serial.as_ref().map_or(String::new(), |s| format!(" {s}"));
