@@ -13,8 +13,9 @@ use std::io;
 use std::path::Path;
 
 /// How to make a virtual camera, as part of a message.
-const MODPROBE: &str = "install v4l2loopback (Debian: v4l2loopback-dkms) and load it with sudo \
-                        modprobe v4l2loopback card_label=\"GEM Live\" exclusive_caps=1";
+const MODPROBE: &str = "install v4l2loopback-dkms (Debian, Ubuntu, Arch) or v4l2loopback (Fedora, \
+                        from RPM Fusion) and load it with sudo modprobe v4l2loopback \
+                        card_label=\"GEM Live\" exclusive_caps=1";
 
 /// Largest size that a driver may choose, in pixels.
 const MAX_PIXELS: usize = 1 << 26;
