@@ -42,6 +42,8 @@ fn not_searched(error: FindError) -> (PathBuf, String) {
             (path, format!("no npz files in it{advice}"))
         }
         FindError::Deep(path) => (path, "nested too deeply; not searched".to_owned()),
+        FindError::System(path) => (path, SYSTEM.to_owned()),
+        FindError::Large(path) => (path, LARGE.to_owned()),
     }
 }
 
@@ -123,14 +125,6 @@ impl Plan {
                     Ok(file) => file,
                     Err(error) => {
                         plan.broken.push(not_searched(error));
-                        continue;
-                    }
-                    Err(FindError::System(path)) => {
-                        plan.broken.push((path, SYSTEM.into()));
-                        continue;
-                    }
-                    Err(FindError::Large(path)) => {
-                        plan.broken.push((path, LARGE.into()));
                         continue;
                     }
                 };

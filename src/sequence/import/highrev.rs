@@ -143,7 +143,8 @@ impl HighRev {
                 skipped.push(format!("{stem}: fewer than two files of events"));
                 continue;
             };
-            let first = exposure_events(events, &mut unit, (&mut polarities, &mut signs), &mut remarks);
+            let first =
+                exposure_events(events, &mut unit, (&mut polarities, &mut signs), &mut remarks);
             let first = match first {
                 Ok(first) => first,
                 Err(error) => {
