@@ -1,6 +1,7 @@
 //! SAN, the scale-aware network of GEM: layers, shapes, weights, and a readable scalar reference.
 
 mod checkpoint;
+mod chw;
 mod cost;
 mod lightning;
 mod origin;
@@ -10,9 +11,10 @@ mod shrink;
 mod stated;
 mod weights;
 
+pub use chw::{Chw, ReferenceOutput};
 pub use cost::operations;
 pub use origin::Origin;
-pub use reference::{Chw, ReferenceOutput, reference};
+pub use reference::reference;
 pub use san::{FUSION_LEVELS, FusionLevel, parameters};
 pub use shrink::{SHRINK_CELL_PX, TRUSTED_DEVIATIONS};
 pub use weights::{Tensor, Weights, WeightsError, tensors, to_safetensors};

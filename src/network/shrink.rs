@@ -5,7 +5,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from the images' own shapes")]
 
-use super::reference::{Chw, ReferenceOutput};
+use super::chw::{Chw, ReferenceOutput};
 
 /// Side of the cells of [`shrink`] in pixels; the padded image's sides are multiples of it.
 pub const SHRINK_CELL_PX: usize = 16;

@@ -163,8 +163,9 @@ fn poll(device: &mut dyn Device, into: &mut Received, enough: impl Fn(&Received)
             match packet {
                 Packet::Events(packet) => into.events.extend(packet.events.iter()),
                 Packet::Frame(frame) => {
-                    let FrameTiming::Events { start, end } = frame.timing else { panic!() };
-                    into.frames.push(((start.us(), end.us()), frame.picture));
+                    // A device of frames alone has them on its own clock.
+                    let FrameTiming::Frames { start, exposure_us } = frame.timing else { panic!() };
+                    into.frames.push(((start.us(), start.us() + exposure_us), frame.picture));
                 }
             }
         }

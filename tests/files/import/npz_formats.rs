@@ -67,7 +67,7 @@ fn polarities_1_and_2_and_entries_that_are_no_events_are_shown() {
     // Averaged frames have the same remarks.
     let printed = run(&[&["import", "hs", "--out", "mean"][..], &AVERAGE].concat(), here).unwrap();
     assert!(printed.contains(COUNTED), "{printed}");
-    assert!(printed.contains("events: 1 have no number, pixel or polarity"), "{printed}");
+    assert!(printed.contains("1 events have no valid number, pixel or polarity"), "{printed}");
     let first = imported(&here.join("mean")).remove(0).events[0];
     assert_eq!(first, wanted[0].events[0]);
 
