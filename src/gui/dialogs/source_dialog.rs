@@ -79,7 +79,8 @@ impl SourceDialog {
             if let Some(why) = fault.or(sources.as_ref().err().map(String::as_str)) {
                 ui.add(egui::Label::new(RichText::new(why).color(theme::WARNING)).wrap());
             }
-            self.name_fields(ui, sources, &mut actions);
+            // Widgets keep their identity, and a click its target, when the fault above appears.
+            ui.push_id("names", |ui| self.name_fields(ui, sources, &mut actions));
         });
         if response.should_close() {
             actions.push(Action::Close);
