@@ -143,7 +143,7 @@ impl Blurry for Bytes<'_> {
     }
 }
 
-/// `weights` whose sharp image is close to the blurry one, with a noise of about the difference.
+/// `weights` whose sharp image is close to the blurry one, with this noise.
 pub fn with_noise(weights: &Weights, noise: f32) -> Weights {
     let calm = |(name, tensor): (&str, &Tensor)| {
         let mut tensor = tensor.clone();
@@ -169,6 +169,13 @@ impl Scene {
         }
         self
     }
+}
+
+/// A noise that undoes a part of the changes from `blur` to `plain`.
+pub fn noise_of(plain: &Restored, blur: &[f32]) -> f32 {
+    let square: f32 = plain.latent.iter().zip(blur).map(|(p, b)| (p - b) * (p - b)).sum();
+    // Half of the image is dark and hardly changes.
+    0.6 * (2.0 * square / blur.len() as f32).sqrt()
 }
 
 /// Checks that noise made a difference: parts of `shrunk` are the blurry image, others are between it
