@@ -2,7 +2,7 @@
 
 use super::{EVENT_INPUT_KEY, RESIDUAL_NOISE_KEY, Weights, WeightsError};
 use crate::event::EventInput;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 impl Weights {
     /// Compares the metadata of a safetensors file with the shapes, and takes over the rest.
@@ -31,8 +31,8 @@ impl Weights {
 
     /// The metadata of a safetensors file; none for the published network, whose files stay
     /// unchanged.
-    pub(super) fn metadata(&self) -> Option<HashMap<String, String>> {
-        let mut all = HashMap::new();
+    pub(super) fn metadata(&self) -> Option<BTreeMap<String, String>> {
+        let mut all = BTreeMap::new();
         if self.event_input() != EventInput::Counts {
             all.insert(EVENT_INPUT_KEY.into(), self.event_input().name().into());
         }

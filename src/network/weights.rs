@@ -10,7 +10,7 @@ use crate::formats::input;
 use crate::formats::limits::MAX_WEIGHTS_BYTES;
 use crate::network::origin::{self, Found, Table};
 use crate::network::{EVENT_LAYER, Origin, parameters};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Number of faults that an error names; the others are counted.
@@ -248,7 +248,7 @@ pub(crate) fn serialize<'a>(
     tensors: impl Iterator<Item = (&'a str, &'a Tensor)>,
     dtype: safetensors::Dtype,
     bytes: impl Fn(&[f32]) -> Vec<u8>,
-    metadata: Option<HashMap<String, String>>,
+    metadata: Option<BTreeMap<String, String>>,
 ) -> Result<Vec<u8>, WeightsError> {
     let stored: Vec<_> = tensors.map(|(name, t)| (name, &t.shape, bytes(&t.data))).collect();
     let views = stored
@@ -258,7 +258,16 @@ pub(crate) fn serialize<'a>(
                 .map(|view| (*name, view))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(safetensors::serialize(views, metadata)?)
+    let unordered = metadata.clone().map(|m| m.into_iter().collect());
+    let mut file = safetensors::serialize(views, unordered)?;
+    // The order of a hash map's entries is random, but equal weights have equal files.
+    const START: usize = 8 + r#"{"__metadata__":"#.len();
+    if let Some(Ok(ordered)) = metadata.map(|m| serde_json::to_vec(&m))
+        && let Some(place) = file.get_mut(START..START + ordered.len())
+    {
+        place.copy_from_slice(&ordered);
+    }
+    Ok(file)
 }
 
 /// Bytes per value; `None` for unsupported data types.

@@ -252,7 +252,7 @@ fn until(harness: &mut Shown, what: &str, done: impl Fn(&App) -> bool) {
         if done(harness.state()) {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(30), "timeout while waiting for {what}");
+        assert!(start.elapsed() < Duration::from_secs(120), "timeout while waiting for {what}");
         std::thread::sleep(Duration::from_millis(3));
     }
 }
