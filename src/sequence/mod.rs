@@ -17,6 +17,7 @@ mod pair_arrays;
 mod pair_error;
 mod pair_events;
 mod pair_pictures;
+mod pair_polarities;
 mod pair_reader;
 mod paths;
 pub mod recorder;

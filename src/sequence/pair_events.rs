@@ -3,6 +3,7 @@
 #![warn(clippy::arithmetic_side_effects, reason = "numbers read from files must not overflow")]
 
 use super::pair_error::{PairError, field};
+use super::pair_polarities::Polarities;
 use super::repairs::{Repair, Repairs};
 use crate::event::Event;
 use crate::formats::limits::{MAX_EVENTS, MAX_TIME_US};
@@ -33,6 +34,10 @@ const ORDERS: [([usize; 4], &str); 4] = [
 const MANY_OUTSIDE: f64 = 0.1;
 /// Share of the events that may lie outside the sensor. If more do, its size is wrong.
 const MOST_OUTSIDE: f64 = 0.5;
+/// Share of the events that may have no place or time.
+const MOST_INVALID: f64 = 0.5;
+/// The likely cause of times beyond the limits.
+const FAR_TIMES: &str = "nanoseconds since 1970? (--time-unit ns)";
 /// Share of the image that the events must cover for a missing scale factor to be derived.
 const COVERED: f64 = 0.9;
 
@@ -49,7 +54,10 @@ impl<'a> Columns<'a> {
             let keys: Vec<&str> = dict.keys().collect();
             let name = find_name(names, &keys).ok_or_else(|| {
                 let found: Vec<&str> = dict.keys().take(12).collect();
-                let what = format!("the dictionary has no {key}, only {}", found.join(", "));
+                let found = if found.is_empty() { "nothing".into() } else { found.join(", ") };
+                let what = format!(
+                    "the dictionary has no {key}, but {found}: save a dictionary with x, y, t and p"
+                );
                 field("events", what)
             })?;
             let column = dict.column(name);
@@ -155,6 +163,8 @@ impl<'a> Columns<'a> {
         let mut events = Vec::with_capacity(self.count());
         let mut polarities = Polarities::default();
         let (mut outside, mut invalid, mut cut, mut cut_times) = (0_u64, 0_u64, 0_u64, 0_u64);
+        // Events that would be outside if x and y were exchanged, and those with too large a time.
+        let (mut outside_exchanged, mut far) = (0_u64, 0_u64);
         for i in 0..self.count() {
             let polarity = polarities.take(p.float(i))?;
             let (column, row) = (x.float(i), y.float(i));
@@ -172,6 +182,7 @@ impl<'a> Columns<'a> {
             let time = time.filter(|t| (-MAX_TIME_US..=MAX_TIME_US).contains(t));
             let (Some(t_us), true) = (time, column.is_finite() && row.is_finite()) else {
                 invalid = invalid.saturating_add(1);
+                far = far.saturating_add(u64::from(t.float(i).is_finite() && time.is_none()));
                 continue;
             };
             let place = |v: f64, side: usize| {
@@ -179,6 +190,8 @@ impl<'a> Columns<'a> {
                 // A fraction below zero is cut to zero.
                 (v > -1.0 && v < side as f64).then_some(v as u16)
             };
+            let exchanged = place(row, sensor.width).zip(place(column, sensor.height));
+            outside_exchanged = outside_exchanged.saturating_add(u64::from(exchanged.is_none()));
             let (Some(px), Some(py)) = (place(column, sensor.width), place(row, sensor.height))
             else {
                 outside = outside.saturating_add(1);
@@ -189,6 +202,16 @@ impl<'a> Columns<'a> {
             events.push(Event { t_us, x: px, y: py, polarity });
         }
         let wrapped = polarities.finish()?;
+        self.check_invalid(invalid, far)?;
+        let many = outside as f64 > MANY_OUTSIDE * self.count() as f64;
+        if many && outside_exchanged == 0 {
+            let what = format!(
+                "{outside} of {} lie outside the {sensor} event sensor, and none if x and y are \
+                 exchanged: exchange them in the file",
+                self.count()
+            );
+            return Err(field("events", what));
+        }
         if outside as f64 > MOST_OUTSIDE * self.count() as f64 {
             let what = format!(
                 "{outside} of {} lie outside the {sensor} event sensor: is the scale_factor wrong, or \
@@ -210,13 +233,26 @@ impl<'a> Columns<'a> {
             // Stable: events of one microsecond keep their order.
             events.sort_by_key(|e| e.t_us);
         }
-        let many = outside as f64 > MANY_OUTSIDE * self.count() as f64;
         repairs.add(if many { Repair::ManyOutside } else { Repair::Outside }, outside);
         repairs.add(Repair::Invalid, invalid);
         repairs.add(Repair::FractionalPlace, cut);
         repairs.add(Repair::FractionalTime, cut_times);
         repairs.add(Repair::WrappedPolarity, wrapped);
         Ok(events)
+    }
+
+    /// Refuses events most of which have no place or time, `far` of them a time beyond the limits.
+    fn check_invalid(&self, invalid: u64, far: u64) -> Result<(), PairError> {
+        let count = self.count();
+        if invalid as f64 <= MOST_INVALID * count as f64 {
+            return Ok(());
+        }
+        let what = if far as f64 > MOST_INVALID * count as f64 {
+            format!("{far} of {count} times are no microseconds of a recording: {FAR_TIMES}")
+        } else {
+            format!("{invalid} of {count} have no finite place or time: save numbers")
+        };
+        Err(field("events", what))
     }
 }
 
@@ -226,42 +262,6 @@ fn find_name<'k>(names: &[&str], keys: &[&'k str]) -> Option<&'k str> {
         names.iter().find_map(|name| keys.iter().copied().find(|key| equal(key, name)))
     };
     find(|key, name| key == name).or_else(|| find(str::eq_ignore_ascii_case))
-}
-
-/// The values of the polarities so far: 1 is ON; 0, -1 and 255, a wrapped -1, are OFF.
-#[derive(Default)]
-struct Polarities {
-    ones: u64,
-    wrapped: u64,
-}
-
-impl Polarities {
-    fn take(&mut self, value: f64) -> Result<bool, PairError> {
-        match value {
-            1.0 => {
-                self.ones = self.ones.saturating_add(1);
-                Ok(true)
-            }
-            0.0 | -1.0 => Ok(false),
-            255.0 => {
-                self.wrapped = self.wrapped.saturating_add(1);
-                Ok(false)
-            }
-            other => {
-                let what = format!("polarity {other}; expected 1 and 0, or 1 and -1");
-                Err(field(&quoted("p"), what))
-            }
-        }
-    }
-
-    /// The number of wrapped values. Without a single 1, 255 may as well mean ON.
-    fn finish(self) -> Result<u64, PairError> {
-        if self.wrapped > 0 && self.ones == 0 {
-            let what = "polarity 255 without a 1: it is not clear whether that is ON or OFF";
-            return Err(field(&quoted("p"), what));
-        }
-        Ok(self.wrapped)
-    }
 }
 
 /// Whether all numbers are polarities.

@@ -19,7 +19,7 @@ pub enum Repair {
     FractionalPlace,
     /// Event times with a fraction of a microsecond, which is cut off as in the authors' program.
     FractionalTime,
-    /// Polarities of -1 that were stored as 255.
+    /// Polarities of -1 that were stored without a sign, as 255 or a larger value.
     WrappedPolarity,
     /// Events in a matrix with four columns instead of a dictionary.
     Matrix,
@@ -64,7 +64,7 @@ impl Repair {
             Self::Invalid => "events without a finite place or time dropped",
             Self::FractionalPlace => "events with fractional coordinates, cut to whole pixels",
             Self::FractionalTime => "events with fractional times, cut to whole microseconds",
-            Self::WrappedPolarity => "polarities of 255 read as -1",
+            Self::WrappedPolarity => "polarities of -1 without its sign, such as 255, read",
             Self::Matrix => "events read from a matrix",
             Self::Records => "events read from a structured array",
             Self::TopLevel => "events read from arrays beside the images",

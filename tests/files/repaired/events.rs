@@ -124,6 +124,40 @@ fn many_events_outside_are_dropped_with_the_likely_cause() {
 }
 
 #[test]
+fn exchanged_coordinates_are_refused() {
+    let exchanged: Vec<[f64; 4]> = rows().iter().map(|[x, y, t, p]| [*y, *x, *t, *p]).collect();
+    let values = exchanged.iter().flat_map(|[x, y, t, p]| [*t, *x, *y, *p]);
+    let matrix = npy("<f8", &[exchanged.len(), 4], &f64s(values));
+    for events in [dictionary(&exchanged, |_| {}), matrix] {
+        let text = error(&[("events", events)]);
+        assert!(text.contains("250 of 500 lie outside the 16x8 event sensor"), "{text}");
+        assert!(text.contains("none if x and y are exchanged"), "{text}");
+    }
+}
+
+#[test]
+fn events_most_of_which_have_no_time_are_refused() {
+    let with_times = |time: &dyn Fn(f64) -> f64| {
+        let mut rows = rows();
+        rows.iter_mut().skip(200).for_each(|row| row[2] = time(row[2]));
+        error(&[("events", dictionary(&rows, |_| {}))])
+    };
+    let text = with_times(&|_| f64::NAN);
+    assert!(text.contains("300 of 500 have no finite place or time"), "{text}");
+    // Nanoseconds since 1970 are beyond any time in microseconds.
+    let text = with_times(&|us| (us + 1.7e15) * 1_000.0);
+    assert!(text.contains("300 of 500 times") && text.contains("--time-unit ns"), "{text}");
+}
+
+#[test]
+fn an_empty_dictionary_is_called_so() {
+    let mut w = Writer::new();
+    w.list(|w| w.dict(|_| {}));
+    let text = error(&[("events", npy("|O", &[], &w.finish()))]);
+    assert!(text.contains("has no x, but nothing: save a dictionary with x"), "{text}");
+}
+
+#[test]
 fn dropped_events_of_a_played_recording_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let mut rows = rows();
@@ -203,7 +237,8 @@ fn objects_that_are_no_dictionary_are_not_called_damaged() {
 
 #[test]
 fn polarities_of_every_convention_are_read() {
-    for (off, wrapped) in [(0.0, 0), (-1.0, 0), (255.0, 333)] {
+    let wrapped = [255.0, 65_535.0, 4_294_967_295.0].map(|off| (off, 333));
+    for (off, wrapped) in [(0.0, 0), (-1.0, 0)].into_iter().chain(wrapped) {
         let mut rows = rows();
         rows.iter_mut().filter(|r| r[3] == 0.0).for_each(|r| r[3] = off);
         let (pair, repairs) = read(&[("events", dictionary(&rows, |_| {}))]);
