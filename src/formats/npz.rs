@@ -98,10 +98,13 @@ impl<R: Read + Seek> Npz<R> {
     }
 
     /// The number of the entry with an array: in the archive itself, or in its only folder that has
-    /// an entry of this name.
+    /// an entry of this name. numpy reads entries without `.npy`, too.
     fn find(&mut self, name: &str) -> Option<usize> {
-        if let Some(index) = self.zip.index_for_name(&format!("{}{name}.npy", self.folder)) {
-            return Some(index);
+        for ending in [".npy", ""] {
+            let entry = format!("{}{name}{ending}", self.folder);
+            if let Some(index) = self.zip.index_for_name(&entry) {
+                return Some(index);
+            }
         }
         let ending = format!("/{name}.npy");
         let names = self.zip.file_names().filter_map(Result::ok);

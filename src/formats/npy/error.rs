@@ -9,6 +9,12 @@ pub enum NpyError {
     /// The header is not a valid dictionary.
     #[error("the header of the array is damaged: copy or download the file again")]
     Header,
+    /// A structured dtype with fields that are not plain numbers.
+    #[error(
+        "the structured array has fields that are not plain numbers: save them one by one, such as \
+         x, y, t and p"
+    )]
+    Fields,
     /// An unsupported dtype.
     #[error("unsupported data type {0:?}: save it as numbers, such as uint8, int64 or float64")]
     Dtype(String),

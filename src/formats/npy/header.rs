@@ -28,7 +28,11 @@ pub(super) fn split(bytes: &[u8]) -> Result<(Header, &[u8]), NpyError> {
     }
     .ok_or(NpyError::Header)?;
     let header = std::str::from_utf8(header).map_err(|_| NpyError::Header)?;
-    Ok((parse_header(header).ok_or(NpyError::Header)?, data))
+    let unreadable = || match header.contains("'descr': [") {
+        true => NpyError::Fields,
+        false => NpyError::Header,
+    };
+    Ok((parse_header(header).ok_or_else(unreadable)?, data))
 }
 
 /// The three entries of the header's dictionary, in any order.
@@ -41,8 +45,9 @@ fn parse_header(text: &str) -> Option<Header> {
     let descr = value("descr")?;
     let (descr, fields) = match descr.strip_prefix('[') {
         Some(list) => {
-            let list = list.split_once(']').map_or(list, |(list, _)| list);
-            (list.to_owned(), Some(parse_structured_dtype(list)?))
+            let fields = parse_structured_dtype(list)?;
+            let shown = list.split_once(']').map_or(list, |(list, _)| list);
+            (shown.to_owned(), Some(fields))
         }
         None => (quoted(descr)?.0.to_owned(), None),
     };
@@ -59,16 +64,25 @@ fn quoted(text: &str) -> Option<(&str, &str)> {
     text.get(1..)?.split_once(quote)
 }
 
-/// Names and dtypes of a structured dtype: `('x', '<i2'), ('t', '<i8')`. A field that is itself an
-/// array or a structure is not supported.
+/// Names and dtypes of a structured dtype up to its closing bracket: `('x', '<i2'), ('t', '<i8')]`.
+/// Of a field with a title, `(('column', 'x'), '<i2')`, the name is the second text. A field that
+/// is itself an array or a structure is not supported.
 fn parse_structured_dtype(mut text: &str) -> Option<Vec<(String, String)>> {
     let mut fields = Vec::new();
     loop {
         text = text.trim_start_matches([',', ' ']);
-        if text.is_empty() {
+        if text.starts_with(']') {
             return Some(fields);
         }
-        let (name, rest) = quoted(text.strip_prefix('(')?.trim_start())?;
+        let field = text.strip_prefix('(')?.trim_start();
+        let (name, rest) = match field.strip_prefix('(') {
+            Some(titled) => {
+                let (_, rest) = quoted(titled.trim_start())?;
+                let (name, rest) = quoted(rest.trim_start_matches([',', ' ']))?;
+                (name, rest.trim_start().strip_prefix(')')?)
+            }
+            None => quoted(field)?,
+        };
         let (descr, rest) = quoted(rest.trim_start_matches([',', ' ']))?;
         text = rest.trim_start_matches([',', ' ']).strip_prefix(')')?;
         fields.push((name.to_owned(), descr.to_owned()));

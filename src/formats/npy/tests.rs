@@ -28,6 +28,25 @@ fn fields_of_structured_arrays_are_columns() {
 }
 
 #[test]
+fn titles_and_brackets_in_names_are_read_and_nested_fields_are_named() {
+    let file = |fields: &str| {
+        let text = format!("{{'descr': [{fields}], 'fortran_order': False, 'shape': (1,), }}");
+        let mut file = b"\x93NUMPY\x01\x00".to_vec();
+        file.extend((text.len() as u16).to_le_bytes());
+        file.extend(text.as_bytes());
+        file.extend([1, 2, 3, 4]);
+        file
+    };
+    let titled = file("(('column [px]', 'x'), '|u1'), ('t [us]', '|u1')");
+    let Content::Records(fields) = open(&titled).unwrap() else { panic!("no records") };
+    let values: Vec<_> = fields.iter().map(|(n, view)| (n.as_str(), view.integer(0))).collect();
+    assert_eq!(values, [("x", Some(1)), ("t [us]", Some(2))]);
+    for nested in ["('at', [('x', '|u1'), ('y', '|u1')]), ('t', '|u1')", "('at', '|u1', (2,))"] {
+        assert!(matches!(open(&file(nested)), Err(NpyError::Fields)), "{nested}");
+    }
+}
+
+#[test]
 fn lines_of_a_matrix_are_found_in_both_orders() {
     for fortran in ["False", "True"] {
         let text = format!("{{'descr': '|u1', 'fortran_order': {fortran}, 'shape': (2, 3)}}");

@@ -40,3 +40,14 @@ fn an_unknown_packing_is_named() {
     let error = Npz::new(&bytes).unwrap().get("a", 5).unwrap_err().to_string();
     assert!(error.contains("97") && error.contains("numpy.savez"), "{error}");
 }
+
+#[test]
+fn entries_without_an_ending_are_read_as_numpy_reads_them() {
+    let mut bytes = Vec::new();
+    let mut zip = zip::ZipWriter::new(Cursor::new(&mut bytes));
+    zip.start_file("a", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&npy::write("|u1", &[1], &[7])).unwrap();
+    zip.finish().unwrap();
+    let array = Npz::new(&bytes).unwrap().get("a", 5).unwrap().unwrap();
+    assert_eq!(array.integers().unwrap(), [7]);
+}
