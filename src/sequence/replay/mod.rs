@@ -5,6 +5,7 @@
 
 mod monitor;
 mod options;
+mod pace;
 mod player;
 mod settings;
 mod tape;

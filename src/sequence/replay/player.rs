@@ -1,6 +1,6 @@
 //! Plays a tape at its recorded speed, with pause, steps, seeks and loops.
 
-use super::settings::LONGEST_PAUSE_US;
+use super::pace::Pace;
 use super::tape::timeline::{ScheduledPacket, Tape, TapeError};
 use super::{Monitor, ReplaySettings, UNPACED};
 use crate::camera::{
@@ -29,8 +29,7 @@ pub(super) struct Player {
     paused: bool,
     over: bool,
     next: Option<ScheduledPacket>,
-    /// A time point, and the recording's time at it.
-    timing: Option<(Instant, i64)>,
+    pace: Pace,
     /// The frame that was sent last, or requested since.
     frame: Option<usize>,
     /// Epoch and end of the events that were sent, in the camera's clock.
@@ -58,7 +57,7 @@ impl Player {
             paused: false,
             over: false,
             next: None,
-            timing: None,
+            pace: Pace::default(),
             frame: None,
             events_until: None,
             send_ahead: SendAhead::None,
@@ -102,21 +101,13 @@ impl Player {
         if self.settings.speed >= UNPACED || self.send_ahead != SendAhead::None {
             return Duration::ZERO;
         }
-        let (since, from_us) = *self.timing.get_or_insert((Instant::now(), t_us));
-        let due = t_us.saturating_sub(from_us) as f64 / self.settings.speed;
-        let wait_us = due - since.elapsed().as_micros() as f64;
-        if !(0.0..LONGEST_PAUSE_US as f64).contains(&wait_us) {
-            // Too slow to keep up, or a pause in the recording: restart the timing.
-            self.timing = Some((Instant::now(), t_us));
-            return Duration::ZERO;
-        }
-        Duration::from_micros(wait_us as u64)
+        self.pace.wait(t_us, self.settings.speed, Instant::now())
     }
 
     /// Seeks to a frame, which is sent at once, even while paused.
     fn seek(&mut self, frame: usize) -> Result<(), DeviceError> {
         self.tape.seek(frame).map_err(|e| self.unusable(e))?;
-        (self.next, self.timing, self.over) = (None, None, false);
+        (self.next, self.pace, self.over) = (None, Pace::default(), false);
         (self.send_ahead, self.frame) = (SendAhead::Frame, Some(frame));
         self.events_until = None;
         Ok(())
@@ -200,7 +191,7 @@ impl Device for Player {
     }
 
     fn set(&mut self, name: &str, value: &Value) -> Result<(), ControlError> {
-        self.timing = None;
+        self.pace = Pace::default();
         let result = match (name, value) {
             ("paused", Value::Bool(on)) => {
                 self.paused = *on;
@@ -269,7 +260,7 @@ impl Device for Player {
             let send_ahead = self.send_ahead;
             self.update_send_ahead(&due.packet);
             if send_ahead != SendAhead::None && self.send_ahead == SendAhead::None {
-                self.timing = None;
+                self.pace = Pace::default();
             }
             if due.frame.is_some() {
                 self.frame = due.frame;
