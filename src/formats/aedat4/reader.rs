@@ -25,7 +25,10 @@ pub enum Aedat4Error {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     /// The file does not start with the AEDAT4 magic bytes.
-    #[error("not an AEDAT4 file")]
+    #[error(
+        "it does not begin with the line #!AER-DAT4.0 of AEDAT4 files: copy it, or export it from DV, \
+         again"
+    )]
     Magic,
     /// The header lacks required information.
     #[error("the header is invalid: {0}")]
