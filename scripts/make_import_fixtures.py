@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the recordings of a folder of MS-RBD pairs in other formats, by those formats' own libraries.
 
-    make_import_fixtures.py PAIRS OUT [exchanged|counted|unknown]
+    make_import_fixtures.py PAIRS OUT [exchanged|counted|unknown|unordered|unequal]
 
 OUT then holds, as far as h5py, rosbags and mcap are installed:
 
@@ -11,7 +11,8 @@ OUT then holds, as far as h5py, rosbags and mcap are installed:
     evt3_lz4.mcap mono.mcap   ROS 2, event_camera_msgs/EventPacket on the camera's own clock
 
 With `exchanged`, x and y of all events are exchanged; with `counted`, polarities of HDF5 are 1 and 2,
-with `unknown` 3 and 4. What cannot be written is reported as
+with `unknown` 3 and 4. With `unordered`, the events are in order of their columns, and with `unequal`,
+the arrays of HDF5 differ in length. What cannot be written is reported as
 `skipped: NAME: REASON`. tests/files/import.rs imports the rest and compares with the pairs.
 """
 
@@ -49,8 +50,8 @@ def load(folder):
     return frames, np.concatenate(events, axis=1)
 
 
-def efnet(out, frames, events, lowest=None):
-    """Polarities are true and false, or numbers from `lowest` on."""
+def efnet(out, frames, events, lowest=None, missing=0):
+    """Polarities are true and false, or numbers from `lowest` on; the last ones may be missing."""
     import h5py
 
     x, y, t, p = events
@@ -63,7 +64,7 @@ def efnet(out, frames, events, lowest=None):
         file.create_dataset("events/ys", data=y.astype(np.int16), **options)
         file.create_dataset("events/ts", data=t / 1e6, **options)
         signs = p > 0 if lowest is None else (lowest + (p > 0)).astype(np.uint8)
-        file.create_dataset("events/ps", data=signs, **options)
+        file.create_dataset("events/ps", data=signs[: signs.size - missing], **options)
         for i, (picture, start, end, sharp) in enumerate(frames):
             for group, image in (("images", picture), ("sharp_images", sharp)):
                 if image is None:
@@ -205,15 +206,18 @@ def mcaps(out, frames, events):
 
 
 def main():
-    if len(sys.argv) < 3 or sys.argv[3:] not in ([], ["exchanged"], ["counted"], ["unknown"]):
+    modes = ["exchanged", "counted", "unknown", "unordered", "unequal"]
+    if len(sys.argv) < 3 or sys.argv[3:] not in ([], *([mode] for mode in modes)):
         sys.exit(__doc__)
     out = pathlib.Path(sys.argv[2])
     out.mkdir(parents=True, exist_ok=True)
     frames, events = load(sys.argv[1])
     if sys.argv[3:] == ["exchanged"]:
         events = events[[1, 0, 2, 3]]
+    if sys.argv[3:] == ["unordered"]:
+        events = events[:, np.argsort(events[0], kind="stable")]
     lowest = {"counted": 1, "unknown": 3}.get("".join(sys.argv[3:]))
-    hdf5 = functools.partial(efnet, lowest=lowest)
+    hdf5 = functools.partial(efnet, lowest=lowest, missing=int(sys.argv[3:] == ["unequal"]))
     for name, make in (("efnet.h5", hdf5), ("bags", bags), ("MCAP files", mcaps)):
         try:
             make(out, frames, events)

@@ -74,7 +74,7 @@ pub(super) fn nothing_found(path: &Path) -> String {
              --source replay:FILE"
                 .to_owned()
         }
-        Ok(kind) => kind.message(Wanted::Source),
+        Ok(kind) => kind.message(Wanted::Foreign),
         // A named pipe or a device.
         Err(e) if !path.is_dir() => e.to_string(),
         Err(_) => "no recording of a format that is read (pictures with csv or txt events, HighREV, \

@@ -9,6 +9,8 @@ pub enum Wanted {
     Recording,
     /// A recording to play.
     Source,
+    /// A recording of another format, to import.
+    Foreign,
     /// Weights of the network.
     Weights,
     /// A configuration.
@@ -33,6 +35,10 @@ impl FileKind {
                 "a recording that can be played (npz files, AEDAT 4, HDF5 of EFNet, bags of ROS 1, \
                  MCAP, or a folder of pictures with tables of events and times)"
             }
+            Wanted::Foreign => {
+                "a recording that is imported (HDF5 of EFNet, bags of ROS 1, MCAP, or a folder of \
+                 pictures with tables of events and times)"
+            }
             Wanted::Weights => "weights (ckpt, pth or safetensors)",
             Wanted::Config => "a YAML configuration",
             Wanted::Table => "a table of numbers (csv or txt)",
@@ -56,7 +62,7 @@ impl FileKind {
             }
             Self::AppleDouble => "the file of the same name without ._ is the right one",
             Self::Archive => "unpack it, and give its contents",
-            Self::Aedat4 if wanted == Wanted::Recording => {
+            Self::Aedat4 if matches!(wanted, Wanted::Recording | Wanted::Foreign) => {
                 "convert it with gem-live record --source replay:FILE --out FOLDER"
             }
             Self::Aedat4 | Self::Zip if wanted != Wanted::Source => {
@@ -93,6 +99,7 @@ mod tests {
     fn the_message_names_the_command_that_accepts_the_file() {
         for (kind, wanted, command) in [
             (FileKind::Aedat4, Wanted::Recording, "gem-live record --source replay:"),
+            (FileKind::Aedat4, Wanted::Foreign, "gem-live record --source replay:"),
             (FileKind::Hdf5, Wanted::Recording, "gem-live import FILE --out"),
             (FileKind::Mcap, Wanted::Recording, "gem-live --source replay:FILE"),
             (FileKind::Rosbag, Wanted::Source, "gem-live import FILE --out"),

@@ -1,7 +1,7 @@
 //! Times of frames in a text file, one frame a line.
 
 use super::error::ImportError;
-use super::options::{ImportOptions, TimeUnit};
+use super::options::{ImportOptions, Stamp, TimeUnit};
 use super::text_table::{Number, Table, guess_unit, median, unit_in_name};
 use crate::formats::limits::MAX_SEQUENCE_FRAMES;
 use std::path::Path;
@@ -54,6 +54,8 @@ const END: &[&str] = &["exposure_end", "end", "exp_end", "t_end", "end_timestamp
 const STAMP: &[&str] = &["t", "ts", "time", "timestamp", "timestamps", "stamp"];
 const EXPOSURE: &[&str] =
     &["exposure", "exposure_time", "exp", "exposure_duration", "integration_time", "integration"];
+/// Words in the name of a column with the middle of exposures.
+const MIDDLE: [&str; 4] = ["mid", "middle", "center", "centre"];
 
 /// Reads a file.
 ///
@@ -62,7 +64,7 @@ const EXPOSURE: &[&str] =
 pub(super) fn read(path: &Path, options: &ImportOptions) -> Result<FrameTimes, ImportError> {
     let mut table = Table::open(path)?;
     let names = table.names.clone();
-    let columns = columns(path, &table)?;
+    let columns = columns(path, &table, options.stamp)?;
     let stamp = columns.stamp.unwrap_or_default();
     let cell = |row: &[String], at: usize| row.get(at).and_then(|c| Number::parse(c));
     let sample = table.sample.iter().filter_map(|r| cell(r, stamp)).map(Number::value);
@@ -168,7 +170,8 @@ fn unit_of_exposures(
     possible.clone().find(fitting).or_else(|| possible.next()).unwrap_or(unit)
 }
 
-fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
+fn columns(path: &Path, table: &Table, stamp: Stamp) -> Result<Columns, ImportError> {
+    let mut known = Columns::default();
     if let Some(names) = &table.names {
         let find = |known: &[&str]| names.iter().position(|n| known.iter().any(|k| is_named(n, k)));
         let start = find(START);
@@ -181,6 +184,10 @@ fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
         if columns.stamp.is_some() {
             return Ok(columns);
         }
+        if let Some(at) = other_stamp(path, names, stamp)? {
+            return Ok(Columns { stamp: Some(at), ..columns });
+        }
+        known = columns;
     }
     let unclear = || {
         ImportError::content(
@@ -194,6 +201,7 @@ fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
         2 * cells.filter(|cell| Number::parse(cell).is_some()).count() >= table.sample.len()
     };
     let mut numbers: Vec<usize> = (0..table.columns).filter(|at| is_number(*at)).collect();
+    numbers.retain(|at| Some(*at) != known.exposure);
     // The first of several columns may number the frames.
     if let [column, _, ..] = *numbers.as_slice()
         && is_running_number(table, column)
@@ -204,8 +212,29 @@ fn columns(path: &Path, table: &Table) -> Result<Columns, ImportError> {
     let stamp = Some(*numbers.first().ok_or_else(unclear)?);
     // Two numbers are start and end where the file's name says that it has exposures.
     let file = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let end = numbers.get(1).copied().filter(|_| file.contains("exposure"));
-    Ok(Columns { name, stamp, end, exposure: None })
+    let is_end = known.exposure.is_none() && file.contains("exposure");
+    let end = numbers.get(1).copied().filter(|_| is_end);
+    Ok(Columns { name: known.name.or(name), stamp, end, exposure: known.exposure })
+}
+
+/// The column with the middle or the end of exposures, in a file that does not name another time.
+///
+/// # Errors
+/// The option, which is the start by default, states something else.
+fn other_stamp(path: &Path, names: &[String], stated: Stamp) -> Result<Option<usize>, ImportError> {
+    let is_middle = |name: &String| {
+        name.split(|c: char| !c.is_ascii_alphabetic()).any(|word| MIDDLE.contains(&word))
+    };
+    let is_end = |name: &String| END.iter().any(|known| is_named(name, known));
+    let middle = names.iter().position(is_middle).map(|at| (at, Stamp::Middle));
+    let found = middle.or_else(|| Some((names.iter().position(is_end)?, Stamp::End)));
+    let Some((at, found)) = found else { return Ok(None) };
+    if found == stated {
+        return Ok(Some(at));
+    }
+    let (name, found) = (names.get(at).map_or("", String::as_str), found.name());
+    let what = format!("its column {name} has the {found} of exposures: add --stamp {found}");
+    Err(ImportError::content(path, what))
 }
 
 /// Whether a column counts the rows, from 0 or 1. Damaged lines may be counted or not.

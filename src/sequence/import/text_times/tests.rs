@@ -18,6 +18,11 @@ fn timestamps_exposures_and_names_are_read() {
         exposure_us,
     };
     let cases = [
+        (
+            "frames.csv",
+            "exposure_us,zeit,bild\n400,1000,a.png\n400,2000,b.png\n",
+            time(Some("a.png"), 1000, None, Some(400)),
+        ),
         ("timestamp.txt", "1000\n2000\n", time(None, 1000, None, None)),
         ("timestamps.txt", "1000 7\n2000 8\n", time(None, 1000, None, None)),
         ("exposures.txt", "1000 1500\n2000 2500\n", time(None, 1000, Some(1500), None)),
@@ -111,4 +116,25 @@ fn a_line_that_is_not_a_time_keeps_its_place() {
     let times: String = (0..700).map(|k| format!("{}\n", 1000 * (k + 1))).collect();
     let read = parse("t.txt", &format!("{times}none\n800000\n")).unwrap();
     assert!(read.lines[700].as_ref().unwrap_err().why.starts_with("line 701 of t.txt"));
+}
+
+#[test]
+fn the_middle_and_the_end_of_exposures_need_the_option() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frames.csv");
+    for (header, stamp) in [
+        ("mid_timestamp_us,exposure_us", Stamp::Middle),
+        ("exposure_us,center [us]", Stamp::Middle),
+        ("exposure_end_us,exposure_us", Stamp::End),
+    ] {
+        let swapped = header.starts_with("exposure_us");
+        let row = |t: i64| if swapped { format!("400,{t}\n") } else { format!("{t},400\n") };
+        std::fs::write(&path, format!("{header}\n{}{}", row(1000), row(2000))).unwrap();
+        let text = read(&path, &ImportOptions::default()).unwrap_err().to_string();
+        assert!(text.contains(&format!("add --stamp {}", stamp.name())), "{header}: {text}");
+        let options = ImportOptions { stamp, ..ImportOptions::default() };
+        let times = read(&path, &options).unwrap();
+        let first = times.lines[0].as_ref().unwrap();
+        assert_eq!((first.stamp_us, first.exposure_us), (1000, Some(400)), "{header}");
+    }
 }
