@@ -5,6 +5,7 @@
 //! that are larger than `sensor_resolution` are cut off at the right and at the bottom.
 
 mod exposures;
+mod order;
 mod polarities;
 mod sensor;
 
@@ -23,6 +24,7 @@ use crate::formats::limits::{MAX_EVENTS, MAX_TIME_US, check_image};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
 use exposures::exposures;
+use order::check_order;
 use polarities::polarities;
 use sensor::{seen, sensor};
 use std::path::{Path, PathBuf};
@@ -53,11 +55,6 @@ pub(super) struct EfNet {
     skipped: Vec<String>,
 }
 
-/// Share of an exposure's events that may belong to another time; its own are then missing.
-const UNORDERED: f64 = 0.05;
-/// What is wrong with them, and what to do.
-const NOT_IN_ORDER: &str = "not in order of time, so that others may be missed: sort the arrays of \
-                            /events by their times";
 /// Number of pictures that are looked at to find the range of a file's samples.
 const EXAMINED: usize = 8;
 
@@ -111,6 +108,7 @@ impl EfNet {
         if lengths.into_iter().any(|length| length.is_ok_and(|n| n != count)) {
             return Err(bad("the arrays of /events differ in length: save arrays of one length"));
         }
+        check_order(&file, path, &times, count)?;
         let (mut skipped, mut remarks) = (Vec::new(), Vec::new());
         let ends = [file.slice(&times, 0, 1)?, file.slice(&times, count - 1, count)?];
         let ends = ends.concat();
@@ -234,8 +232,7 @@ impl ForeignRecording for EfNet {
         let [x, y, t, p] =
             self.events.map(|name| self.file.slice(&format!("events/{name}"), from, until));
         let (x, y, t, p) = (x?, y?, t?, p?);
-        let (mut inside, mut beyond, misplaced) = (0, 0, self.misplaced);
-        let mut events = Vec::with_capacity(t.len());
+        let (mut events, mut inside, mut beyond) = (Vec::with_capacity(t.len()), 0, 0);
         for (((x, y), t), p) in x.iter().zip(&y).zip(&t).zip(&p) {
             let (x, y) = (x.round(), y.round());
             let within = (0.0..self.sensor.width as f64).contains(&x)
@@ -256,9 +253,6 @@ impl ForeignRecording for EfNet {
             }
         }
         check_beyond(&self.path, beyond, inside, self.sensor)?;
-        if (self.misplaced - misplaced) as f64 > UNORDERED * t.len() as f64 {
-            return Err(ImportError::content(&self.path, format!("events are {NOT_IN_ORDER}")));
-        }
         events.sort_by_key(|e| e.t_us);
         Ok(events)
     }
@@ -282,7 +276,11 @@ impl ForeignRecording for EfNet {
             ));
         }
         if self.misplaced > 0 {
-            all.push(format!("events: {} are {NOT_IN_ORDER}", self.misplaced));
+            all.push(format!(
+                "events: {} are not in order of time, so that others may be missed: sort the arrays \
+                 of /events by their times",
+                self.misplaced
+            ));
         }
         all
     }

@@ -248,7 +248,7 @@ fn tools_hdf5_bags_and_mcap_with_exchanged_coordinates_are_refused() {
 #[ignore = "needs python3 with numpy and h5py"]
 fn tools_hdf5_with_events_out_of_order_or_of_unequal_length_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    for (mode, why) in [("unordered", "not in order of time"), ("unequal", "differ in length")] {
+    for (mode, why) in [("unordered", "come after a later one"), ("unequal", "differ in length")] {
         let here = folder.path().join(mode);
         let file = fixtures(&here, &pairs(), &[mode]).join("efnet.h5");
         if !file.exists() {
