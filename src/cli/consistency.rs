@@ -3,7 +3,7 @@
 
 use super::failure::Failure;
 use gem_live::exposure::consistency::Finding;
-use gem_live::sequence::check_recording;
+use gem_live::sequence::{Repair, Repairs, check_recording};
 use gem_live::time::{EventTimes, TimeUnit};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -90,10 +90,44 @@ impl Findings {
         Ok(())
     }
 
+    /// Checks what was repaired while a file was read, which is reported elsewhere.
+    ///
+    /// # Errors
+    /// With `--strict`, so many events beyond the sensor that its size is doubtful.
+    pub(super) fn check_repairs(&self, repairs: &Repairs) -> Result<(), Failure> {
+        let mut doubtful = Repairs::default();
+        doubtful.add(Repair::ManyOutside, repairs.count(Repair::ManyOutside));
+        match self.strict && !doubtful.is_empty() {
+            true => Err(doubtful.to_string().into()),
+            false => Ok(()),
+        }
+    }
+
     /// One line per kind of which more were found than named.
     pub(super) fn print(&self) {
         for (kind, count) in self.counts.iter().filter(|(_, count)| **count > NAMED) {
             eprintln!("gem-live: {count} recordings {kind}, of which the first {NAMED} are named");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn many_events_beyond_the_sensor_are_an_error_if_strict() {
+        let check = |strict, repair| {
+            let mut repairs = Repairs::default();
+            repairs.add(repair, 300);
+            let options = EventOptions { strict, ..EventOptions::default() };
+            Findings::new(options).check_repairs(&repairs)
+        };
+        let text = check(true, Repair::ManyOutside).unwrap_err().to_string();
+        assert!(text.contains("300 events outside the sensor dropped: is the scale"), "{text}");
+        assert!(check(false, Repair::ManyOutside).is_ok());
+        assert!(check(true, Repair::Outside).is_ok());
     }
 }

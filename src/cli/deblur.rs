@@ -221,6 +221,7 @@ impl Deblur {
             job.repaired.add(&repairs);
             job.progress.notify(&format!("{}: {repairs}", path.display()));
         }
+        job.findings.check_repairs(&repairs)?;
         let mut findings = pair.findings();
         findings.retain(|finding| !finding.is_about_truth());
         job.findings.add(path, &findings, |line| job.progress.notify(line))?;

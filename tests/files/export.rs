@@ -179,6 +179,7 @@ fn mixing_and_overwriting_are_refused() {
         "the fraction 1.5 is invalid",
     );
     assert_refused(&["export", "nothing", "--out", "x"], "no readable pairs");
+    assert_refused(&["export", "a", "b", "--out", "a"], "a has the recordings themselves");
     assert!(!base.path().join("x").exists(), "nothing was created");
     let output = gem_live(base.path(), &["export", "a", "c", "--out", "x"]);
     assert!(output_text(&output).contains("has_gt: false"), "not all files have ground truth");

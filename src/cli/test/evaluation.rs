@@ -108,7 +108,10 @@ impl<'a> Evaluation<'a> {
             job.repaired.add(repairs);
             job.progress.notify(&format!("{}: {repairs}", path.display()));
         }
-        let pair = pair.map(|(pair, _)| pair);
+        let pair = pair.and_then(|(pair, repairs)| {
+            job.findings.check_repairs(&repairs)?;
+            Ok(pair)
+        });
         let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
         let pair = pair.and_then(|pair| {
             let mut found = self.findings(&pair);

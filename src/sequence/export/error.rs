@@ -14,6 +14,9 @@ pub enum ExportError {
     /// The folder exists and is not empty.
     #[error("{0} is not empty: choose another folder")]
     Taken(PathBuf),
+    /// The folder is one of the sequences, which would then hold the dataset, too.
+    #[error("{0} has the recordings themselves: choose another folder for the dataset")]
+    Source(PathBuf),
     /// The file exists.
     #[error("{0} already exists: choose another folder")]
     Exists(PathBuf),

@@ -151,6 +151,12 @@ pub fn run_checked(
     }
     staging::recover(&order.out)?;
     check_free(&order.out)?;
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    if let Some(out) = real(&order.out)
+        && order.sequences.iter().filter_map(real).any(|sequence| sequence == out)
+    {
+        return Err(ExportError::Source(order.out.clone()));
+    }
     let total = find_npz_files(&order.sequences).iter().filter(|found| found.is_ok()).count();
     let on_read = with_progress(&mut step, Phase::Checking, total);
     let mut plan = Plan::timed(&order.sequences, &order.split, order.seed, events.times, on_read)?;
