@@ -51,3 +51,47 @@ pub(crate) fn sensor(size: Size, scale_factor: f64) -> Result<Size, PairError> {
         .map_err(|e| field("scale_factor", format!("{scale_factor} means {e}")))?;
     Ok(sensor)
 }
+
+/// The scale factor with which images of `image` have this event sensor. Sizes are rounded, so that
+/// many have; the one that was stated is most likely whole, or a multiple of one half.
+pub(crate) fn scale_factor(image: Size, events: Size) -> f64 {
+    let ratio = |a: usize, b: f64| a as f64 / b.max(0.5);
+    let (width, height) = (events.width as f64, events.height as f64);
+    let (across, down) = (ratio(image.width, width), ratio(image.height, height));
+    // All factors between these limits have this sensor.
+    let low = ratio(image.width, width + 0.5).max(ratio(image.height, height + 0.5));
+    let high = ratio(image.width, width - 0.5).min(ratio(image.height, height - 0.5));
+    let halves = (across * 2.0).round() / 2.0;
+    let candidates = [across.round(), halves, across, down, f64::midpoint(low, high)];
+    let fits = |scale: &f64| sensor(image, *scale).is_ok_and(|size| size == events);
+    candidates.into_iter().find(fits).unwrap_or(across)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_factor_of_two_sizes_has_that_sensor() {
+        let of = |image: (usize, usize), events: (usize, usize)| {
+            scale_factor(Size::new(image.0, image.1), Size::new(events.0, events.1))
+        };
+        for (image, events, scale) in [
+            ((96, 64), (48, 32), 2.0),
+            ((95, 63), (48, 32), 2.0),
+            ((96, 64), (38, 26), 2.5),
+            ((96, 64), (64, 43), 1.5),
+            ((96, 64), (192, 128), 0.5),
+            ((97, 65), (32, 22), 3.0),
+        ] {
+            assert_eq!(of(image, events), scale, "{image:?} {events:?}");
+        }
+        for image in (40..120).map(|side| Size::new(side, side * 2 / 3)) {
+            for scale in [0.7, 1.1, 1.85, 2.25, 2.7, 3.3] {
+                let events = sensor(image, scale).unwrap();
+                let found = scale_factor(image, events);
+                assert_eq!(sensor(image, found).unwrap(), events, "{image} {scale} {found}");
+            }
+        }
+    }
+}

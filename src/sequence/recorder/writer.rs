@@ -9,6 +9,7 @@ use crate::image::ImageU8;
 use crate::panics::caught;
 use crate::rig::sync::SyncedExposure;
 use crate::sequence::catalog::THUMBNAIL_SIDE;
+use crate::sequence::pair_error::scale_factor;
 use crate::sequence::{PairRef, THUMBNAIL};
 use crate::time::RangeUs;
 use crossbeam_channel::Receiver;
@@ -125,7 +126,7 @@ pub(super) fn with_parts<T>(
         frames: [&first.frame.picture, &second.frame.picture],
         exposures_us: [[a.from_us, a.until_us], [b.from_us, b.until_us]],
         events: &events,
-        scale_factor: first.frame.picture.size().width as f64 / first.sensor.width.max(1) as f64,
+        scale_factor: scale_factor(first.frame.picture.size(), first.sensor),
         truths: &truths,
     })
 }
