@@ -60,8 +60,12 @@ pub trait ForeignRecording: Send {
     fn event_range_us(&self) -> Option<[i64; 2]>;
 }
 
+/// The longest exposure in microseconds, as of `--exposure-us`. A longer one is damaged, or in another
+/// unit.
+const MAX_EXPOSURE_US: i64 = 60_000_000;
+
 /// Sorts frames by time, and leaves out those that overlap with their predecessor, and those whose
-/// time is beyond any clock's.
+/// time is beyond any clock's or whose exposure is longer than any.
 pub(super) fn ordered(
     mut frames: Vec<(FrameInfo, usize)>,
     skipped: &mut Vec<String>,
@@ -82,6 +86,15 @@ pub(super) fn ordered(
             ));
             return false;
         }
+        if end.saturating_sub(start) > MAX_EXPOSURE_US {
+            skipped.push(format!(
+                "{}: its exposure of {} s is longer than {} s: damaged, or in another unit",
+                frame.name,
+                end.saturating_sub(start) / 1_000_000,
+                MAX_EXPOSURE_US / 1_000_000
+            ));
+            return false;
+        }
         if start < end_us {
             let by = end_us.saturating_sub(start);
             skipped.push(format!(
@@ -94,4 +107,23 @@ pub(super) fn ordered(
         true
     });
     frames
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overlapping_reversed_and_endless_exposures_are_left_out() {
+        let frame = |exposure_us: [i64; 2]| FrameInfo { name: "a".into(), exposure_us };
+        let times = [[0, 100], [50, 150], [200, 190], [300, 400], [500, 99_000_500], [600, 700]];
+        let frames = times.map(|times| (frame(times), 0)).to_vec();
+        let mut skipped = Vec::new();
+        let kept = ordered(frames, &mut skipped);
+        let kept: Vec<[i64; 2]> = kept.iter().map(|(frame, _)| frame.exposure_us).collect();
+        assert_eq!(kept, [[0, 100], [300, 400], [600, 700]]);
+        let reasons = ["overlaps", "before its start", "of 99 s is longer than 60 s"];
+        assert_eq!(skipped.len(), reasons.len(), "{skipped:?}");
+        assert!(skipped.iter().zip(reasons).all(|(line, why)| line.contains(why)), "{skipped:?}");
+    }
 }
