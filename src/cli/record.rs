@@ -144,27 +144,25 @@ impl Record {
         let (ending, timed_out) =
             self.wait(&pipeline, &handle, &finishing, self.timeout_s(sources));
         let (failure, remarks) = (pipeline.failure(), pipeline.remarks());
+        // What the camera still sends after the last frame is not lost.
+        let lost = ending.is_some().then(|| handle.losses());
         // Stop the camera first: frames that it has already sent are still written.
         drop(pipeline);
         let interrupted = finishing.requested();
         let progress = if interrupted { handle.interrupt() } else { handle.stop() };
         let progress = progress.unwrap_or_default();
+        let lost = losses(&lost.unwrap_or_else(|| handle.losses()));
         if progress.pairs > 0 {
             println!(
-                "{} pairs from {} exposures in {}: {} unpaired, {} partly without event data, {}",
+                "{} pairs from {} exposures in {}: {} unpaired, {} partly without event data, {lost}",
                 progress.pairs,
                 progress.exposures,
                 folder.display(),
                 progress.unpaired,
                 progress.missing_total,
-                losses(&handle.losses()),
             );
         } else {
-            println!(
-                "no pair was recorded from {} exposures; {}",
-                progress.exposures,
-                losses(&handle.losses()),
-            );
+            println!("no pair was recorded from {} exposures; {lost}", progress.exposures);
         }
         Ok(RecordingEnd { ending, progress, failure, remarks, interrupted, timed_out })
     }

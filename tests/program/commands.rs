@@ -8,6 +8,7 @@
 )]
 
 mod consistency;
+mod record_end;
 
 use crate::common::shared;
 use gem_live::event::Event;
