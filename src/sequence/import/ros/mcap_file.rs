@@ -13,7 +13,8 @@ const MAGIC: &[u8] = mcap::MAGIC;
 const HEAD: u64 = 9;
 /// Bytes of a message before its data: channel, sequence number and two times.
 const MESSAGE_HEAD: usize = 22;
-/// Kinds of records.
+/// Kinds of records. The first is not valid, but that of zeros, as of a download that did not finish.
+const NONE: u8 = 0;
 const FOOTER: u8 = 0x02;
 const SCHEMA: u8 = 0x03;
 const CHANNEL: u8 = 0x04;
@@ -140,7 +141,7 @@ impl Container for McapFile {
         let mut damage = Damage::default();
         let mut at = MAGIC.len() as u64;
         while at < self.input.length {
-            let Some((kind, body)) = self.record(at)? else {
+            let Some((kind, body)) = self.record(at)?.filter(|(kind, _)| *kind != NONE) else {
                 damage.cut_off = Some(self.input.length - at);
                 return Ok(damage.remark());
             };
@@ -234,6 +235,15 @@ mod tests {
             assert!((1..9).contains(&found.len()), "{} messages", found.len());
             assert!(remark.unwrap().contains("cut off"));
         }
+    }
+
+    #[test]
+    fn zeros_are_a_part_that_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.mcap");
+        std::fs::write(&path, [MAGIC, &[0; 1000]].concat()).unwrap();
+        let remark = McapFile::open(&path).unwrap().scan(&mut |_, _, _| Ok(())).unwrap();
+        assert!(remark.unwrap().contains("its last 1000 bytes"));
     }
 
     #[test]

@@ -8,6 +8,9 @@ use std::path::Path;
 /// The first bytes of a file.
 const MAGIC: &[u8] = b"#ROSBAG V2.0\n";
 
+/// Bytes of a record without header and data. There are none in a bag: zeros, as of a download that did
+/// not finish, look like that.
+const EMPTY: usize = 8;
 /// Kinds of records.
 const MESSAGE: u8 = 2;
 const CHUNK: u8 = 5;
@@ -164,7 +167,7 @@ impl Container for Bag {
         let mut damage = Damage::default();
         let mut at = MAGIC.len() as u64;
         while at < self.input.length {
-            let Some(bytes) = self.record(at)? else {
+            let Some(bytes) = self.record(at)?.filter(|bytes| bytes.len() > EMPTY) else {
                 damage.cut_off = Some(self.input.length - at);
                 break;
             };

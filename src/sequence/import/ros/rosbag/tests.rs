@@ -86,6 +86,11 @@ fn messages_are_found_in_chunks_of_every_compression() {
         assert_eq!(Some(found.as_slice()), wanted.get(..3));
         assert!(remark.unwrap().contains("cut off"));
     }
+    // Zeros at the end, as of a download that did not finish.
+    let (bytes, _) = bag("none", <[u8]>::to_vec);
+    std::fs::write(&path, [bytes.as_slice(), &[0; 1000]].concat()).unwrap();
+    let (found, remark) = messages(&path).unwrap();
+    assert!(found.len() == 9 && remark.unwrap().contains("its last 1000 bytes"));
     let (bytes, _) = bag("xz", <[u8]>::to_vec);
     std::fs::write(&path, bytes).unwrap();
     assert!(messages(&path).unwrap_err().contains("compressed by xz"));
