@@ -68,7 +68,8 @@ impl FileKind {
             Self::Aedat4 | Self::Zip if wanted != Wanted::Source => {
                 "recordings are given to gem-live deblur, test, train or export"
             }
-            Self::Aedat4 | Self::Zip => "give it as replay:FILE",
+            Self::Zip => "a recording in it is read if its name ends in .npz",
+            Self::Aedat4 => "give it as replay:FILE",
             Self::Hdf5 | Self::Rosbag | Self::Mcap => import,
             Self::Matlab => {
                 "read its arrays in Python with scipy.io.loadmat (h5py since version 7.3), and save \
@@ -108,6 +109,7 @@ mod tests {
             (FileKind::Yaml, Wanted::Recording, "--config"),
             (FileKind::Safetensors, Wanted::Recording, "--weights"),
             (FileKind::Zip, Wanted::Config, "gem-live deblur"),
+            (FileKind::Zip, Wanted::Source, "its name ends in .npz"),
             (FileKind::OldAedat, Wanted::Source, "no command reads this format"),
             (FileKind::Sqlite, Wanted::Recording, "ros2 bag convert"),
             (FileKind::Sqlite, Wanted::Source, "gem-live import FILE.mcap --out"),
