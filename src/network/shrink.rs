@@ -7,7 +7,8 @@
 
 use super::chw::{Chw, ReferenceOutput};
 
-/// Side of the cells of [`shrink`] in pixels; the padded image's sides are multiples of it.
+/// Side in pixels of the cells in which small changes are undone; a padded image's sides are multiples
+/// of it. See [`super::Weights::residual_noise`].
 pub const SHRINK_CELL_PX: usize = 16;
 /// A pixel that differs by more than this many standard deviations is a change, even if its cell is
 /// not: a small object is kept.
