@@ -1,5 +1,6 @@
 //! Random weights, images and events.
 
+use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::{Blurry, Engine, Events, Image, OutputFormat, OutputRef, Restored};
 use gem_live::event::{Event, EventInput, Thresholds};
 use gem_live::image::{Rounding, Size};
@@ -159,7 +160,7 @@ pub fn with_noise(weights: &Weights, noise: f32) -> Weights {
 
 impl Scene {
     /// Darkens the left of the image, where changes are small then.
-    pub fn with_a_dark_left(mut self) -> Self {
+    fn with_a_dark_left(mut self) -> Self {
         let width = self.image.width;
         for (i, v) in self.blur.iter_mut().enumerate() {
             if i % width < width / 2 {
@@ -170,16 +171,29 @@ impl Scene {
     }
 }
 
-/// A noise that undoes a part of the changes from `blur` to `plain`.
-pub fn noise_of(plain: &Restored, blur: &[f32]) -> f32 {
-    let square: f32 = plain.latent.iter().zip(blur).map(|(p, b)| (p - b) * (p - b)).sum();
+/// A scene, weights with so much noise that a part of its changes is undone, and what the CPU restores
+/// with them.
+pub fn shrunk_scene(targets: &[TimeRange]) -> (Scene, Weights, Restored) {
+    let plain_weights = with_noise(&weights(3), 0.0);
+    let scene = Scene::new(Size::new(64, 48), Size::new(32, 24), Size::new(32, 24));
+    let scene = scene.with_a_dark_left();
+    let restore = |weights: &Weights| {
+        scene.restore(&mut CpuEngine::new(weights, 0).unwrap(), targets).remove(0)
+    };
+    let plain = restore(&plain_weights);
+    let changes = plain.latent.iter().zip(&scene.blur);
+    let square: f32 = changes.map(|(p, b)| (p - b) * (p - b)).sum();
     // Half of the image is dark and hardly changes.
-    0.6 * (2.0 * square / blur.len() as f32).sqrt()
+    let noise = 0.6 * (2.0 * square / scene.blur.len() as f32).sqrt();
+    let weights = plain_weights.with_residual_noise(noise).unwrap();
+    let shrunk = restore(&weights);
+    check_shrunk(&shrunk, &plain, &scene.blur);
+    (scene, weights, shrunk)
 }
 
 /// Checks that noise made a difference: parts of `shrunk` are the blurry image, others are between it
 /// and `plain`.
-pub fn check_shrunk(shrunk: &Restored, plain: &Restored, blur: &[f32]) {
+fn check_shrunk(shrunk: &Restored, plain: &Restored, blur: &[f32]) {
     let kept = shrunk.latent.iter().zip(blur).filter(|(s, b)| s == b).count();
     let between = |((s, p), b): ((&f32, &f32), &f32)| {
         let (to_shrunk, to_plain) = ((s - b).abs(), (p - b).abs());

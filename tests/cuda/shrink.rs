@@ -1,12 +1,11 @@
 //! Changes below the network's own noise are undone as on the CPU.
 
-use crate::scene::{EXPOSURE, Scene, check_shrunk, noise_of, weights, with_noise};
+use crate::scene::{EXPOSURE, shrunk_scene};
 use crate::stand_in::on_stand_in;
 use crate::{psnr, worst};
-use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::cuda::{CudaEngine, Precision, devices};
 use gem_live::engine::{Engine, Image, OutputFormat, OutputRef};
-use gem_live::image::{Rounding, Size};
+use gem_live::image::Rounding;
 use gem_live::time::TimeRange;
 
 #[test]
@@ -17,14 +16,8 @@ fn small_changes_are_undone_as_on_the_cpu() {
 #[test]
 #[ignore = "runs on the stand-in"]
 fn case_noise() {
-    let plain_weights = with_noise(&weights(3), 0.0);
-    let scene = Scene::new(Size::new(64, 48), Size::new(32, 24), Size::new(32, 24));
-    let scene = scene.with_a_dark_left();
     let targets = [TimeRange::instant(EXPOSURE.at(0.4))];
-    let plain = scene.restore(&mut CpuEngine::new(&plain_weights, 0).unwrap(), &targets).remove(0);
-    let weights = plain_weights.with_residual_noise(noise_of(&plain, &scene.blur)).unwrap();
-    let want = scene.restore(&mut CpuEngine::new(&weights, 0).unwrap(), &targets).remove(0);
-    check_shrunk(&want, &plain, &scene.blur);
+    let (scene, weights, want) = shrunk_scene(&targets);
     let card = devices().unwrap().remove(0);
     for (precision, bound, db) in [(Precision::Single, 1e-4, 80.0), (Precision::Half, 0.05, 50.0)] {
         let mut cuda = CudaEngine::new(&weights, &card, precision).unwrap();

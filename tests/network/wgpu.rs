@@ -13,7 +13,7 @@ mod in_flight;
 mod subgroups;
 
 use crate::common::{golden_passes, hashed_weights, shared};
-use crate::scene::{EXPOSURE, Scene, check_shrunk, noise_of, weights, weights_for, with_noise};
+use crate::scene::{EXPOSURE, Scene, shrunk_scene, weights, weights_for};
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::wgpu::{AdapterInfo, DeviceKind, Precision, WgpuEngine, adapters};
 use gem_live::engine::{
@@ -103,14 +103,8 @@ fn golden_passes_give_the_golden_results() {
 #[test]
 fn small_changes_are_undone_as_on_the_cpu() {
     let Some(device) = device() else { return };
-    let plain_weights = with_noise(&weights(3), 0.0);
-    let scene = Scene::new(Size::new(64, 48), Size::new(32, 24), Size::new(32, 24));
-    let scene = scene.with_a_dark_left();
     let targets = [TimeRange::instant(EXPOSURE.at(0.4))];
-    let plain = scene.restore(&mut CpuEngine::new(&plain_weights, 0).unwrap(), &targets).remove(0);
-    let weights = plain_weights.with_residual_noise(noise_of(&plain, &scene.blur)).unwrap();
-    let want = scene.restore(&mut CpuEngine::new(&weights, 0).unwrap(), &targets).remove(0);
-    check_shrunk(&want, &plain, &scene.blur);
+    let (scene, weights, want) = shrunk_scene(&targets);
     for precision in precisions(&device) {
         let mut engine = WgpuEngine::with_precision(&weights, &device, precision).unwrap();
         let got = scene.restore(&mut engine, &targets).remove(0);
