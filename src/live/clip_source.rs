@@ -14,6 +14,8 @@ pub struct ClipSource {
     shape: usize,
     clock: PlaybackClock,
     number: u64,
+    /// Index of the next exposure.
+    position: usize,
     contrast: LiveContrast,
 }
 
@@ -26,6 +28,7 @@ impl ClipSource {
             shape: 0,
             clock: PlaybackClock::new(interval),
             number: 0,
+            position: 0,
             contrast: LiveContrast::default(),
         }
     }
@@ -42,9 +45,16 @@ impl ClipSource {
         self
     }
 
-    fn position(&self) -> usize {
-        let count = self.clips.first().map_or(1, |c| c.exposures.len().max(1));
-        (self.number % count as u64) as usize
+    /// Number of exposures, at least one.
+    fn count(&self) -> usize {
+        self.clips.first().map_or(1, |c| c.exposures.len().max(1))
+    }
+
+    /// Delivers one exposure at once if playback is paused.
+    fn show_one(&mut self) {
+        if self.clock.transport(0.0).paused {
+            self.clock.control(Control::Step(1));
+        }
     }
 }
 
@@ -71,7 +81,7 @@ impl ExposureSource for ClipSource {
             return Ok(Next::Waiting);
         }
         let clip = self.clips.get(self.shape);
-        let position = self.position();
+        let position = self.position;
         let Some(exposure) = clip.and_then(|c| c.exposures.get(position)).cloned() else {
             return Ok(Next::End);
         };
@@ -79,6 +89,7 @@ impl ExposureSource for ClipSource {
         let truth = clip.and_then(|c| c.truth.get(position)).map(|t| (0.5, t.clone()));
         let number = self.number;
         self.number += 1;
+        self.position = (position + 1) % self.count();
         let now = Instant::now();
         Ok(Next::Exposure(Box::new(LiveFrame {
             number,
@@ -94,6 +105,17 @@ impl ExposureSource for ClipSource {
     fn control(&mut self, control: Control) {
         match control {
             Control::Shape(index) => self.shape = index.min(self.clips.len().saturating_sub(1)),
+            Control::Seek(to) => {
+                let count = self.count();
+                self.position = ((to.clamp(0.0, 1.0) * count as f64) as usize).min(count - 1);
+                self.show_one();
+            }
+            // The exposure before the one that was delivered last, or further back.
+            Control::Step(steps) if steps < 0 => {
+                let (count, back) = (self.count(), steps.unsigned_abs() as usize);
+                self.position = (self.position + 2 * count - 1 - back % count) % count;
+                self.show_one();
+            }
             other => {
                 self.clock.control(other);
             }
@@ -101,7 +123,41 @@ impl ExposureSource for ClipSource {
     }
 
     fn transport(&self) -> Option<Transport> {
-        let count = self.clips.first().map_or(1, |c| c.exposures.len().max(1));
-        Some(self.clock.transport(self.position() as f64 / count as f64))
+        Some(self.clock.transport(self.position as f64 / self.count() as f64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic, clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_paused_clip_is_searched_and_stepped_in_both_directions() {
+        let clip = Clip::embedded().unwrap();
+        let small = ClipSource::small(&clip);
+        let mut source = ClipSource::new(&clip);
+        source.control(Control::Pause(true));
+        assert!(matches!(source.next(Duration::ZERO), Ok(Next::Waiting)));
+        let asked = [
+            (Control::Seek(0.75), 7),
+            (Control::Step(-1), 6),
+            (Control::Step(1), 7),
+            (Control::Seek(1.0), 9),
+            (Control::Step(1), 0),
+            (Control::Step(-3), 7),
+        ];
+        for (number, (control, index)) in asked.into_iter().enumerate() {
+            source.control(control.clone());
+            let Ok(Next::Exposure(frame)) = source.next(Duration::ZERO) else {
+                panic!("{control:?}: no exposure");
+            };
+            let expected = small.exposures.get(index).unwrap();
+            assert!(frame.picture == expected.frame.to_u8(), "{control:?} leads elsewhere");
+            // A gap would be a loss.
+            assert_eq!(frame.number, number as u64);
+            assert!(matches!(source.next(Duration::ZERO), Ok(Next::Waiting)), "{control:?}");
+        }
     }
 }
