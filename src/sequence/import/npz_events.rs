@@ -135,7 +135,7 @@ impl NpzEvents {
     }
 }
 
-/// Number of events with unknown polarities that are left out, whatever their share.
+/// Number of events with unknown polarities that are left out, independent of their share.
 const FEW_UNKNOWN: usize = 100;
 
 /// How a recording writes polarities, by the values that occur in it. 1 is ON, 0 and -1 are OFF. 255 is
