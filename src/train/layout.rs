@@ -215,6 +215,11 @@ impl Gradient {
         Self { work: vec![0.0; layout.work] }
     }
 
+    /// Sets all values to zero.
+    pub fn clear(&mut self) {
+        self.work.fill(0.0);
+    }
+
     /// Adds another gradient.
     pub fn add(&mut self, other: &Self) {
         self.work.iter_mut().zip(&other.work).for_each(|(a, b)| *a += b);

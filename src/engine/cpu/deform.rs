@@ -4,7 +4,7 @@
 use super::Isa;
 use super::isa::Task;
 use super::kernel::{Packed, Post, Rows, matmul};
-use super::layers::Conv;
+use super::layers::{Activation, Conv};
 use super::map::Map;
 use super::simd::Simd;
 use crate::network::Weights;
@@ -12,8 +12,17 @@ use crate::network::Weights;
 /// Number of pixels sampled together.
 const TILE: usize = 12;
 
+/// A deformable convolution.
+pub(super) enum DeformConv {
+    /// With offsets and masks.
+    Deformed(Box<Deformed>),
+    /// All weights of the offsets and masks are zero: a plain convolution with half the weights,
+    /// because the mask of a zero logit is one half. The result is the same to the last bit.
+    Plain(Conv),
+}
+
 /// A deformable convolution and the plain convolution that computes its offsets and masks.
-pub(super) struct DeformConv {
+pub(super) struct Deformed {
     isa: Isa,
     c: usize,
     k: usize,
@@ -23,28 +32,42 @@ pub(super) struct DeformConv {
 
 impl DeformConv {
     pub(super) fn new(isa: Isa, weights: &Weights, name: &str, c: usize, k: usize) -> Self {
-        let taps = k * k;
-        // Published order: dy, dx interleaved per tap, then masks. Here: all dy, all dx, masks.
-        let order = |o: usize| if o < 2 * taps { o % taps * 2 + o / taps } else { o };
-        let w = weights.get(&format!("{name}.weight"));
-        let bias = weights.get(&format!("{name}.bias"));
-        Self {
-            isa,
-            c,
-            k,
-            offsets: Conv::new(isa, weights, &format!("{name}.conv_offset_mask"), k, order),
-            product: Packed::new(
-                isa.lanes(),
-                c,
-                taps * c,
-                |o| bias[o],
-                |o, i| w[(o * c + i % c) * taps + i / c],
-            ),
+        let parts = ["weight", "bias"].map(|part| format!("{name}.conv_offset_mask.{part}"));
+        let zero = parts.iter().all(|name| weights.get(name).iter().all(|v| *v == 0.0));
+        if zero {
+            return Self::Plain(Conv::from_packed(isa, k, product(isa, weights, name, c, k, 0.5)));
         }
+        Self::Deformed(Box::new(Deformed::new(isa, weights, name, c, k)))
     }
 
     /// `input` has a border of at least `k / 2`; the result has none.
     pub(super) fn run(&self, input: &Map) -> Map {
+        match self {
+            Self::Deformed(conv) => conv.run(input),
+            Self::Plain(conv) => conv.run(input, 0, &Activation::Linear),
+        }
+    }
+}
+
+/// The convolution's own weights, times `scale`.
+fn product(isa: Isa, weights: &Weights, name: &str, c: usize, k: usize, scale: f32) -> Packed {
+    let taps = k * k;
+    let w = weights.get(&format!("{name}.weight"));
+    let bias = weights.get(&format!("{name}.bias"));
+    let weight = |o: usize, i: usize| scale * w[(o * c + i % c) * taps + i / c];
+    Packed::new(isa.lanes(), c, taps * c, |o| bias[o], weight)
+}
+
+impl Deformed {
+    fn new(isa: Isa, weights: &Weights, name: &str, c: usize, k: usize) -> Self {
+        let taps = k * k;
+        // Published order: dy, dx interleaved per tap, then masks. Here: all dy, all dx, masks.
+        let order = |o: usize| if o < 2 * taps { o % taps * 2 + o / taps } else { o };
+        let offsets = Conv::new(isa, weights, &format!("{name}.conv_offset_mask"), k, order);
+        Self { isa, c, k, offsets, product: product(isa, weights, name, c, k, 1.0) }
+    }
+
+    fn run(&self, input: &Map) -> Map {
         let mut out = input.another(input.h, input.w, self.c, 0);
         let (offsets, column) = (self.offsets.packed.columns, self.k * self.k * self.c);
         out.for_rows(TILE * (offsets + column) + 128, |scratch, y, row| {
@@ -59,7 +82,7 @@ impl DeformConv {
 }
 
 struct DeformRow<'a> {
-    conv: &'a DeformConv,
+    conv: &'a Deformed,
     input: &'a Map,
     y: usize,
     offsets: &'a mut [f32],
@@ -70,7 +93,7 @@ struct DeformRow<'a> {
 impl Task for DeformRow<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let DeformConv { c, k, offsets: conv, product, .. } = self.conv;
+        let Deformed { c, k, offsets: conv, product, .. } = self.conv;
         let (c, k, taps) = (*c, *k, self.conv.k * self.conv.k);
         let (width, step) = (self.input.w, conv.packed.columns);
         let mut mask = [0.0_f32; 48];
@@ -203,6 +226,33 @@ mod tests {
         let map = Map::from_chw(&Buffers::default(), &chw, (c, h, w), k / 2, |v| v);
         let out = DeformConv::new(isa, &weights, "d", c, k).run(&map);
         (0..outputs * h * w).map(|i| out.row(i / w % h)[i % w * c + i / (h * w)]).collect()
+    }
+
+    #[test]
+    fn without_offsets_a_plain_convolution_gives_the_same_bits() {
+        let (c, k, h, w) = (16, 5, 19, 26);
+        let mut random = crate::random::KeyedRng::keyed(&[7]);
+        let mut values = |n: usize| (0..n).map(|_| random.normal() as f32).collect::<Vec<_>>();
+        let tensor = |shape: &[usize], data: Vec<f32>| Tensor { shape: shape.to_vec(), data };
+        let outputs = 3 * k * k;
+        let weights = Weights::unchecked([
+            ("d.weight", tensor(&[c, c, k, k], values(c * c * k * k))),
+            ("d.bias", tensor(&[c], values(c))),
+            (
+                "d.conv_offset_mask.weight",
+                tensor(&[outputs, c, k, k], vec![0.0; outputs * c * k * k]),
+            ),
+            ("d.conv_offset_mask.bias", tensor(&[outputs], vec![0.0; outputs])),
+        ]);
+        let input = values(c * h * w);
+        for isa in Isa::available() {
+            let map = Map::from_chw(&Buffers::default(), &input, (c, h, w), k / 2, |v| v);
+            let plain = DeformConv::new(isa, &weights, "d", c, k);
+            assert!(matches!(plain, DeformConv::Plain(_)));
+            let deformed = Deformed::new(isa, &weights, "d", c, k).run(&map);
+            let plain = plain.run(&map);
+            assert!((0..h).all(|y| plain.row(y) == deformed.row(y)), "{isa:?}");
+        }
     }
 
     #[test]

@@ -204,19 +204,21 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(
             }
         }
         for run in 0..rows.runs {
-            let a = rows.start.add(row * rows.step + run * rows.run_step);
-            for k in 0..rows.run_len {
+            let mut a = rows.start.add(row * rows.step + run * rows.run_step);
+            for _ in 0..rows.run_len {
                 let mut right = [S::splat(0.0); N];
                 for (n, r) in right.iter_mut().enumerate() {
                     *r = S::load(b.add(n * S::LANES));
                 }
                 b = b.add(N * S::LANES);
                 for (m, line) in sum.iter_mut().enumerate() {
-                    let left = S::splat(*a.add(m * rows.step + k));
+                    // An overflow check would cost as much as the arithmetic.
+                    let left = S::splat(*a.add(m.wrapping_mul(rows.step)));
                     for (s, r) in line.iter_mut().zip(right) {
                         *s = S::fma(left, r, *s);
                     }
                 }
+                a = a.add(1);
             }
         }
         for (m, line) in sum.into_iter().enumerate() {

@@ -41,6 +41,11 @@ impl Conv {
             |o| bias[order(o)],
             |o, i| w[(order(o) * inputs + i % inputs) * k * k + i / inputs],
         );
+        Self::from_packed(isa, k, packed)
+    }
+
+    /// With weights that are packed already.
+    pub(super) fn from_packed(isa: Isa, k: usize, packed: Packed) -> Self {
         Self { packed, k, isa }
     }
 

@@ -14,37 +14,37 @@ pub struct Processor {
     layout: Layout,
     offsets: Offsets,
     teacher: Option<Net>,
+    /// One per sample of the last batch: new memory in every step would cost a tenth of it.
+    buffers: Vec<Gradient>,
 }
 
 impl Processor {
     /// For the network that reads `event_input`, without a teacher.
     pub fn new(event_input: EventInput, offsets: Offsets) -> Self {
-        Self { layout: Net::layout(event_input), offsets, teacher: None }
+        Self { layout: Net::layout(event_input), offsets, teacher: None, buffers: Vec::new() }
     }
 
     fn sum<T: Sync>(
         &self,
+        buffers: &mut Vec<Gradient>,
         samples: &[T],
         one: impl Fn(&T, (&mut Gradient, f32)) -> Result<Losses, EngineError> + Sync,
     ) -> Result<(Losses, Vec<f32>), TrainError> {
         let share = 1.0 / samples.len().max(1) as f32;
-        let results: Vec<(Losses, Gradient)> = samples
+        buffers.resize_with(samples.len(), || Gradient::zeros(&self.layout));
+        let results: Vec<Losses> = samples
             .par_iter()
-            .map(|sample| {
-                let mut gradient = Gradient::zeros(&self.layout);
-                one(sample, (&mut gradient, share)).map(|losses| (losses, gradient))
+            .zip(buffers.par_iter_mut())
+            .map(|(sample, gradient)| {
+                gradient.clear();
+                one(sample, (gradient, share))
             })
             .collect::<Result<_, _>>()?;
         let mut losses = Losses::default();
-        let mut sum: Option<Gradient> = None;
-        for (one, gradient) in results {
-            losses.add(&one, f64::from(share));
-            match &mut sum {
-                Some(sum) => sum.add(&gradient),
-                None => sum = Some(gradient),
-            }
-        }
-        Ok((losses, sum.map_or_else(Vec::new, |sum| sum.flatten(&self.layout))))
+        results.iter().for_each(|one| losses.add(one, f64::from(share)));
+        let Some((sum, rest)) = buffers.split_first_mut() else { return Ok((losses, Vec::new())) };
+        rest.iter().for_each(|gradient| sum.add(gradient));
+        Ok((losses, sum.flatten(&self.layout)))
     }
 }
 
@@ -60,16 +60,21 @@ impl Gradients for Processor {
         batch: Batch<'_>,
     ) -> Result<(Losses, Vec<f32>), TrainError> {
         let net = Net::new(&self.layout, parameters, self.offsets);
-        match batch {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        let result = match batch {
             Batch::Labelled { samples, criterion } => {
-                self.sum(samples, |sample, to| loss::labelled(&net, sample, criterion, Some(to)))
+                self.sum(&mut buffers, samples, |sample, to| {
+                    loss::labelled(&net, sample, criterion, Some(to))
+                })
             }
             Batch::Unlabelled { samples, objective } => {
                 let teacher = self.teacher.as_ref();
-                self.sum(samples, |sample, to| {
+                self.sum(&mut buffers, samples, |sample, to| {
                     loss::unlabelled(&net, teacher, sample, objective, Some(to))
                 })
             }
-        }
+        };
+        self.buffers = buffers;
+        result
     }
 }
