@@ -1,7 +1,8 @@
 //! The event camera's contrast thresholds while the pipeline runs.
 //!
 //! Priority: thresholds that the user set, then those of a recording's manifest, then a running
-//! estimate that starts from the value stored for the camera's serial number. A worker thread
+//! estimate that starts from the value stored for the camera's serial number, or from an uncertain
+//! estimate in the manifest. A worker thread
 //! estimates from a few pairs of exposures per second; it skips pairs while it is busy.
 
 use crate::deblur::{FramePair, ThresholdEstimator, Unused};
@@ -19,8 +20,6 @@ use std::time::{Duration, Instant};
 const PAIR_INTERVAL: Duration = Duration::from_millis(200);
 /// How often an estimate is stored on disk while the pipeline runs.
 const STORE_INTERVAL: Duration = Duration::from_secs(60);
-/// Estimates are stored up to this relative standard error.
-const MAX_STORED_UNCERTAINTY: f64 = 0.1;
 
 /// Two consecutive exposures.
 type Pair = [Arc<SyncedExposure>; 2];
@@ -33,6 +32,8 @@ pub struct LiveContrast(Arc<Mutex<State>>);
 struct State {
     set: Option<Thresholds>,
     known: Option<Contrast>,
+    /// An uncertain estimate of the recording's manifest, from which the estimate starts.
+    recorded: Option<Contrast>,
     estimated: Contrast,
     /// Serial number of the event camera, and the folder where its thresholds are stored.
     serial: Option<String>,
@@ -81,9 +82,18 @@ impl LiveContrast {
         self.state().set
     }
 
-    /// Uses the thresholds of a recording's manifest, unless the user has set others.
+    /// Uses the thresholds of a recording's manifest, unless the user has set others. From an
+    /// uncertain estimate, the estimate starts again.
     pub fn use_known(&self, contrast: Contrast) {
-        self.state().known = Some(contrast).filter(|c| c.thresholds.is_valid());
+        let mut state = self.state();
+        state.known = Some(contrast).filter(Contrast::is_accurate);
+        let is_valid = contrast.thresholds.is_valid();
+        state.recorded = Some(contrast).filter(|c| is_valid && !c.is_accurate());
+        if let Some(recorded) = state.recorded {
+            // Estimates of pairs so far started elsewhere.
+            state.camera += 1;
+            state.estimated = recorded;
+        }
     }
 
     /// Switches to another camera. Its estimate starts from the value stored for its serial number.
@@ -98,7 +108,7 @@ impl LiveContrast {
         (state.serial, state.first, state.stored) = (serial, None, None);
         let stored =
             state.folder().zip(state.serial.as_ref()).and_then(|(f, s)| contrast::load(&f, s));
-        state.estimated = stored.unwrap_or_default();
+        state.estimated = stored.or(state.recorded).unwrap_or_default();
     }
 
     /// Adds an exposure; never blocks.
@@ -154,10 +164,7 @@ impl State {
 
     /// Stores a sufficiently accurate estimate under the camera's serial number.
     fn store(&mut self) {
-        let good = |c: &Contrast| {
-            c.source == ContrastSource::Estimated
-                && c.uncertainty.is_some_and(|u| u <= MAX_STORED_UNCERTAINTY)
-        };
+        let good = |c: &Contrast| c.source == ContrastSource::Estimated && c.is_accurate();
         let Some(serial) = self.serial.clone().filter(|_| self.unsaved && good(&self.estimated))
         else {
             return;
@@ -226,53 +233,4 @@ fn observe(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn set_thresholds_override_known_ones_and_those_override_the_estimate() {
-        let folder = tempfile::tempdir().unwrap();
-        let stored = Contrast {
-            thresholds: Thresholds::both(0.35),
-            source: ContrastSource::Estimated,
-            uncertainty: Some(0.05),
-        };
-        contrast::save(folder.path(), "00000042", stored).unwrap();
-        let live = LiveContrast::in_folder(folder.path());
-        assert_eq!(live.now(), Contrast::default());
-        live.camera(Some("00000042".into()));
-        assert_eq!(live.now(), stored);
-        let known = Contrast::known(Thresholds::both(0.3));
-        live.use_known(known);
-        assert_eq!(live.now(), known);
-        live.set(Some(Thresholds::both(0.15)));
-        assert_eq!(live.now(), Contrast::set(Thresholds::both(0.15)));
-        live.set(None);
-        assert_eq!((live.now(), live.estimated()), (known, stored));
-        live.camera(None);
-        assert_eq!(live.estimated(), Contrast::default());
-    }
-
-    #[test]
-    fn a_good_new_estimate_is_stored_under_its_own_camera() {
-        let folder = tempfile::tempdir().unwrap();
-        let live = LiveContrast::in_folder(folder.path());
-        let estimate = |on: f64, uncertainty: f64| {
-            let mut state = live.state();
-            state.estimated = Contrast {
-                thresholds: Thresholds::both(on),
-                source: ContrastSource::Estimated,
-                uncertainty: Some(uncertainty),
-            };
-            state.unsaved = true;
-        };
-        live.camera(Some("one".into()));
-        estimate(0.4, 0.03);
-        live.camera(Some("two".into()));
-        estimate(0.2, 0.5);
-        drop(live);
-        let on = |serial| contrast::load(folder.path(), serial).map(|c| c.thresholds.on);
-        assert_eq!((on("one"), on("two")), (Some(0.4), None));
-    }
-}
+mod tests;

@@ -1,12 +1,12 @@
 //! The contrast thresholds of recorded files.
 //!
 //! In this order: thresholds that the user gives, those of the manifest of the recording or the
-//! dataset, those stored for the serial number of the recording's event camera, an estimate. Files
-//! of a recording with a manifest come from one camera, so their estimate continues from file to
+//! dataset, those stored for the serial number of the recording's event camera, an estimate. A
+//! manifest may hold an uncertain estimate: a new estimate then starts from it. Files of a recording with a manifest come from one camera, so their estimate continues from file to
 //! file; any other file may come from a different camera.
 
 use crate::deblur::{FramePair, ThresholdEstimator};
-use crate::event::{Contrast, Thresholds};
+use crate::event::{Contrast, ContrastSource, Thresholds};
 use crate::rig::contrast;
 use crate::sequence::dataset_manifest::{Entry, dataset_entries};
 use crate::sequence::discover::find_npz_files;
@@ -17,11 +17,13 @@ use crate::time::{EventTimes, TimeRange};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Known thresholds of the files of one folder.
+/// Recorded thresholds of the files of one folder.
 #[derive(Debug, Default)]
 struct Folder {
-    /// From the recording's manifest, or stored for the camera's serial number.
-    contrast: Option<Contrast>,
+    /// From the recording's manifest.
+    recorded: Option<Contrast>,
+    /// Stored for the serial number of the recording's event camera.
+    stored: Option<Contrast>,
     /// Entries of the dataset's manifest, by file.
     entries: BTreeMap<String, Entry>,
     /// Continues from file to file, if all files belong to one recording.
@@ -35,6 +37,8 @@ pub struct FileThresholds {
     /// Ignore manifests and stored values.
     estimate: bool,
     times: EventTimes,
+    /// Where thresholds are stored per serial number; none for the user's settings folder.
+    stored_in: Option<PathBuf>,
     folders: BTreeMap<PathBuf, Folder>,
 }
 
@@ -55,20 +59,40 @@ impl FileThresholds {
         self
     }
 
-    /// The thresholds of a file, as far as they are known without an estimate.
+    /// Looks for thresholds per serial number in this folder instead of the user's settings folder.
+    pub fn stored_in(mut self, folder: &Path) -> Self {
+        self.stored_in = Some(folder.to_owned());
+        self
+    }
+
+    /// The thresholds of a file, as far as they are known without an estimate: given, known, or
+    /// recorded with a small uncertainty.
     pub fn known(&mut self, path: &Path) -> Option<Contrast> {
+        self.recorded(path).filter(Contrast::is_accurate)
+    }
+
+    /// As [`Self::known`]; otherwise the uncertain estimate that was recorded, if there is one.
+    pub fn recorded(&mut self, path: &Path) -> Option<Contrast> {
         if let Some(given) = self.given {
             return Some(Contrast::set(given));
         }
         let parent = path.parent().unwrap_or(Path::new(""));
         if !self.folders.contains_key(parent) {
-            let folder = if self.estimate { Folder::default() } else { Folder::read(parent) };
+            let folder = match self.estimate {
+                true => Folder::default(),
+                false => Folder::read(parent, self.stored_in.as_deref()),
+            };
             self.folders.insert(parent.to_owned(), folder);
         }
         let folder = self.folders.get(parent)?;
         let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let file = format!("{}/{}", name(parent), name(path));
-        folder.entries.get(&file).and_then(Entry::contrast).or(folder.contrast)
+        let entry = folder.entries.get(&file).and_then(Entry::contrast);
+        let is_usable =
+            |c: &Contrast| c.thresholds.is_valid() && c.source != ContrastSource::Default;
+        let all = [entry, folder.recorded, folder.stored];
+        let found: Vec<Contrast> = all.into_iter().flatten().filter(is_usable).collect();
+        found.iter().copied().find(Contrast::is_accurate).or(found.first().copied())
     }
 
     /// The thresholds of a file.
@@ -79,8 +103,8 @@ impl FileThresholds {
         if let Some(known) = self.known(path) {
             return Ok(known);
         }
+        let mut single = ThresholdEstimator::starting_from(self.recorded(path).unwrap_or_default());
         let parent = path.parent().unwrap_or(Path::new(""));
-        let mut single = ThresholdEstimator::default();
         let continued = self.folders.get_mut(parent).and_then(|f| f.estimator.as_deref_mut());
         let estimator = continued.unwrap_or(&mut single);
         observe(estimator, pair)?;
@@ -101,8 +125,10 @@ impl FileThresholds {
         for (path, _) in files.iter().zip(&known).filter(|(_, known)| known.is_none()) {
             unknown.entry(path.parent()).or_default().push(path);
         }
-        let estimates: BTreeMap<_, _> =
-            unknown.iter().map(|(folder, files)| (*folder, self.estimated_from(files))).collect();
+        let mut estimates = BTreeMap::new();
+        for (folder, files) in &unknown {
+            estimates.insert(*folder, self.estimated_from(files));
+        }
         let either = |(path, known): (&PathBuf, Option<Contrast>)| {
             known.or_else(|| estimates.get(&path.parent()).copied()).unwrap_or_default()
         };
@@ -117,8 +143,9 @@ impl FileThresholds {
     }
 
     /// One estimate from files of one camera.
-    fn estimated_from(&self, files: &[&PathBuf]) -> Contrast {
-        let mut estimator = ThresholdEstimator::default();
+    fn estimated_from(&mut self, files: &[&PathBuf]) -> Contrast {
+        let start = files.first().and_then(|path| self.recorded(path)).unwrap_or_default();
+        let mut estimator = ThresholdEstimator::starting_from(start);
         for path in files.iter().step_by(files.len().div_ceil(PAIRS).max(1)) {
             if let Ok(pair) = Pair::read_timed(path, self.times) {
                 // A pair with inconsistent fields does not contribute.
@@ -141,22 +168,28 @@ fn observe(estimator: &mut ThresholdEstimator, pair: &Pair) -> Result<(), PairEr
 }
 
 impl Folder {
-    /// Reads the manifests of the folder, if there are any.
-    fn read(folder: &Path) -> Self {
+    /// Reads the manifests of the folder, if there are any. Thresholds per serial number are in
+    /// `stored_in`, or in the user's settings folder if none.
+    fn read(folder: &Path, stored_in: Option<&Path>) -> Self {
         let manifest = Manifest::read(folder).ok();
         let stored = |manifest: &Manifest| {
             let serial = manifest.event_camera()?;
-            contrast::load(&contrast::folder()?, &serial)
+            let folder = stored_in.map(Path::to_owned).or_else(contrast::folder)?;
+            contrast::load(&folder, &serial)
         };
-        let valid = |c: &Contrast| c.thresholds.is_valid();
-        let recorded = manifest
-            .as_ref()
-            .and_then(|m| m.session.thresholds.filter(valid).or_else(|| stored(m)));
         let root = folder.parent().unwrap_or(Path::new(""));
+        let recorded = manifest.as_ref().and_then(|m| m.session.thresholds);
+        let start = recorded.filter(|c| c.thresholds.is_valid()).unwrap_or_default();
         Self {
-            contrast: recorded,
+            recorded,
+            stored: manifest.as_ref().and_then(stored),
             entries: dataset_entries(root).ok().flatten().unwrap_or_default(),
-            estimator: manifest.is_some().then(Box::default),
+            estimator: manifest
+                .is_some()
+                .then(|| Box::new(ThresholdEstimator::starting_from(start))),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+use super::*;
+use crate::sequence::{DATASET_MANIFEST, MANIFEST, SessionInfo};
+
+fn estimate(on: f64, uncertainty: f64) -> Contrast {
+    Contrast {
+        thresholds: Thresholds::both(on),
+        source: ContrastSource::Estimated,
+        uncertainty: Some(uncertainty),
+    }
+}
+
+/// Writes the manifest of a recording with an event camera of this serial number.
+fn write_manifest(folder: &Path, serial: &str, thresholds: Contrast) {
+    let session = SessionInfo {
+        cameras: serde_json::json!({"model": "DAVIS346", "serial": serial}),
+        thresholds: Some(thresholds),
+        ..SessionInfo::default()
+    };
+    std::fs::create_dir_all(folder).unwrap();
+    let json = serde_json::to_vec(&Manifest::new(session)).unwrap();
+    std::fs::write(folder.join(MANIFEST), json).unwrap();
+}
+
+#[test]
+fn a_poor_estimate_in_a_recording_yields_to_the_stored_one_and_is_refined_otherwise() {
+    let base = tempfile::tempdir().unwrap();
+    let stored_in = base.path().join("thresholds");
+    let (poor, good) = (estimate(0.45, 0.4), estimate(0.3, 0.05));
+    contrast::save(&stored_in, "00000042", good).unwrap();
+    let cases = [
+        ("stored", "00000042", poor, Some(good)),
+        ("recorded", "00000042", estimate(0.25, 0.04), Some(estimate(0.25, 0.04))),
+        ("unknown", "00000043", poor, None),
+    ];
+    for (name, serial, recorded, known) in cases {
+        let folder = base.path().join(name);
+        write_manifest(&folder, serial, recorded);
+        let mut thresholds = FileThresholds::new(None).stored_in(&stored_in);
+        let file = folder.join("a.npz");
+        assert_eq!(thresholds.known(&file), known, "{name}");
+        // The estimate starts from what was recorded; the file is missing.
+        let first = thresholds.of_files(std::slice::from_ref(&file));
+        assert_eq!(first, [known.unwrap_or(poor)], "{name}");
+    }
+}
+
+#[test]
+fn a_poor_estimate_in_a_dataset_is_not_known() {
+    let base = tempfile::tempdir().unwrap();
+    let entry = |uncertainty: f64| {
+        serde_json::json!({
+            "source": "desk", "events": 1, "thresholds": [0.4, 0.3],
+            "threshold_source": "estimated", "threshold_uncertainty": uncertainty,
+        })
+    };
+    let manifest = serde_json::json!({
+        "program": "test", "settings": null, "skipped": [],
+        "recordings": {"test/good.npz": entry(0.1), "test/poor.npz": entry(0.2)},
+    });
+    std::fs::write(base.path().join(DATASET_MANIFEST), manifest.to_string()).unwrap();
+    let mut thresholds = FileThresholds::new(None);
+    let [good, poor] = ["good", "poor"].map(|n| base.path().join(format!("test/{n}.npz")));
+    let uncertainty = |c: Option<Contrast>| c.and_then(|c| c.uncertainty);
+    assert_eq!(uncertainty(thresholds.known(&good)), Some(0.1));
+    assert_eq!(thresholds.known(&poor), None);
+    assert_eq!(uncertainty(thresholds.recorded(&poor)), Some(0.2));
+}
