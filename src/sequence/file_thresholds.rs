@@ -10,7 +10,7 @@ use crate::event::{Contrast, ContrastSource, Thresholds};
 use crate::rig::contrast;
 use crate::sequence::dataset_manifest::{Entry, dataset_entries};
 use crate::sequence::discover::find_npz_files;
-use crate::sequence::manifest::Manifest;
+use crate::sequence::manifest::{MANIFEST, Manifest};
 use crate::sequence::pair::Pair;
 use crate::sequence::pair_error::PairError;
 use crate::time::{EventTimes, TimeRange};
@@ -93,6 +93,24 @@ impl FileThresholds {
         let all = [entry, folder.recorded, folder.stored];
         let found: Vec<Contrast> = all.into_iter().flatten().filter(is_usable).collect();
         found.iter().copied().find(Contrast::is_accurate).or(found.first().copied())
+    }
+
+    /// As [`Self::recorded`] for a file or folder that is played, whose files are taken to come from
+    /// one camera. `None` if they have different thresholds.
+    pub fn of_played(&mut self, recording: &Path) -> Option<Contrast> {
+        let is_pair = recording.extension().is_some_and(|e| e.eq_ignore_ascii_case("npz"));
+        if !recording.is_dir() {
+            return self.recorded(recording).filter(|_| is_pair);
+        }
+        let found = find_npz_files(&[recording.to_owned()]);
+        let mut files: Vec<PathBuf> = found.into_iter().flatten().collect();
+        if files.is_empty() {
+            // Pictures, whose folder may have the manifest of a recording, too.
+            files.push(recording.join(MANIFEST));
+        }
+        let mut contrasts = files.iter().map(|file| self.recorded(file));
+        let first = contrasts.next()??;
+        contrasts.all(|other| other == Some(first)).then_some(first)
     }
 
     /// The thresholds of a file.

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use super::*;
-use crate::sequence::{DATASET_MANIFEST, MANIFEST, SessionInfo};
+use crate::sequence::{DATASET_MANIFEST, SessionInfo};
 
 fn estimate(on: f64, uncertainty: f64) -> Contrast {
     Contrast {
@@ -66,4 +66,26 @@ fn a_poor_estimate_in_a_dataset_is_not_known() {
     assert_eq!(uncertainty(thresholds.known(&good)), Some(0.1));
     assert_eq!(thresholds.known(&poor), None);
     assert_eq!(uncertainty(thresholds.recorded(&poor)), Some(0.2));
+}
+
+#[test]
+fn a_recording_is_played_with_the_thresholds_that_its_files_share() {
+    let base = tempfile::tempdir().unwrap();
+    let stored_in = base.path().join("thresholds");
+    let (stored, recorded) = (estimate(0.3, 0.05), estimate(0.25, 0.04));
+    contrast::save(&stored_in, "00000042", stored).unwrap();
+    write_manifest(&base.path().join("desk"), "00000042", estimate(0.45, 0.4));
+    write_manifest(&base.path().join("door"), "00000043", recorded);
+    for file in ["desk/a.npz", "desk/b.npz", "door/a.npz"] {
+        std::fs::write(base.path().join(file), b"").unwrap();
+    }
+    let mut thresholds = FileThresholds::new(None).stored_in(&stored_in);
+    let mut played = |path: &str| thresholds.of_played(&base.path().join(path));
+    assert_eq!((played("desk"), played("desk/b.npz")), (Some(stored), Some(stored)));
+    assert_eq!((played("door"), played("door/a.npz")), (Some(recorded), Some(recorded)));
+    assert_eq!(played(""), None, "two cameras");
+    assert_eq!(played("door/a.aedat4"), None, "not a pair of the recording");
+    // A folder of pictures.
+    write_manifest(&base.path().join("pictures"), "", recorded);
+    assert_eq!(played("pictures"), Some(recorded));
 }
