@@ -2,8 +2,8 @@
 //!
 //! In this order: thresholds that the user gives, those of the manifest of the recording or the
 //! dataset, those stored for the serial number of the recording's event camera, an estimate. A
-//! manifest may hold an uncertain estimate: a new estimate then starts from it. Files of a recording with a manifest come from one camera, so their estimate continues from file to
-//! file; any other file may come from a different camera.
+//! manifest may hold an uncertain estimate: a new estimate then starts from it. Files of one folder
+//! share an estimate, so that a film of them does not flicker.
 
 use crate::deblur::{FramePair, ThresholdEstimator};
 use crate::event::{Contrast, ContrastSource, Thresholds};
@@ -26,8 +26,14 @@ struct Folder {
     stored: Option<Contrast>,
     /// Entries of the dataset's manifest, by file.
     entries: BTreeMap<String, Entry>,
-    /// Continues from file to file, if all files belong to one recording.
-    estimator: Option<Box<ThresholdEstimator>>,
+}
+
+/// Files that are taken to come from one camera, and whose thresholds are not known.
+#[derive(Debug, Default)]
+struct Group {
+    files: Vec<PathBuf>,
+    /// Their estimate, once it was needed.
+    estimate: Option<Contrast>,
 }
 
 /// Determines the contrast thresholds of files.
@@ -40,6 +46,7 @@ pub struct FileThresholds {
     /// Where thresholds are stored per serial number; none for the user's settings folder.
     stored_in: Option<PathBuf>,
     folders: BTreeMap<PathBuf, Folder>,
+    groups: BTreeMap<PathBuf, Group>,
 }
 
 impl FileThresholds {
@@ -48,7 +55,8 @@ impl FileThresholds {
         Self { given, ..Self::default() }
     }
 
-    /// Estimates the thresholds of every file, ignoring known values, to evaluate the estimator.
+    /// Estimates the thresholds of every file by itself, ignoring known values, to evaluate the
+    /// estimator: generated files may each have a camera of their own.
     pub fn estimated() -> Self {
         Self { estimate: true, ..Self::default() }
     }
@@ -56,6 +64,13 @@ impl FileThresholds {
     /// Reads the events of recordings with these times.
     pub fn timed(mut self, times: EventTimes) -> Self {
         self.times = times;
+        self
+    }
+
+    /// The files among these that are in one folder share one estimate, if their thresholds are not
+    /// known. In a dataset, they share it if their sources are in one folder.
+    pub fn pooling<'a>(mut self, files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+        self.pool(files);
         self
     }
 
@@ -85,9 +100,7 @@ impl FileThresholds {
             self.folders.insert(parent.to_owned(), folder);
         }
         let folder = self.folders.get(parent)?;
-        let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let file = format!("{}/{}", name(parent), name(path));
-        let entry = folder.entries.get(&file).and_then(Entry::contrast);
+        let entry = self.entry(path).and_then(Entry::contrast);
         let is_usable =
             |c: &Contrast| c.thresholds.is_valid() && c.source != ContrastSource::Default;
         let all = [entry, folder.recorded, folder.stored];
@@ -113,7 +126,8 @@ impl FileThresholds {
         contrasts.all(|other| other == Some(first)).then_some(first)
     }
 
-    /// The thresholds of a file.
+    /// The thresholds of a file: known, or the shared estimate of [`Self::pooling`], or an estimate
+    /// from this file.
     ///
     /// # Errors
     /// Fields of the pair that are inconsistent.
@@ -121,12 +135,23 @@ impl FileThresholds {
         if let Some(known) = self.known(path) {
             return Ok(known);
         }
-        let mut single = ThresholdEstimator::starting_from(self.recorded(path).unwrap_or_default());
-        let parent = path.parent().unwrap_or(Path::new(""));
-        let continued = self.folders.get_mut(parent).and_then(|f| f.estimator.as_deref_mut());
-        let estimator = continued.unwrap_or(&mut single);
-        observe(estimator, pair)?;
+        if !self.estimate
+            && let Some(shared) = self.shared(path)
+            && shared.source != ContrastSource::Default
+        {
+            return Ok(shared);
+        }
+        let start = self.recorded(path).unwrap_or_default();
+        let mut estimator = ThresholdEstimator::starting_from(start);
+        observe(&mut estimator, pair)?;
         Ok(estimator.contrast())
+    }
+
+    /// The file's entry in the manifest of its dataset.
+    fn entry(&self, path: &Path) -> Option<&Entry> {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        let name = |p: &Path| p.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        self.folders.get(parent)?.entries.get(&format!("{}/{}", name(parent), name(path)))
     }
 }
 
@@ -134,23 +159,44 @@ impl FileThresholds {
 const PAIRS: usize = 24;
 
 impl FileThresholds {
-    /// The thresholds of all files of a recording or dataset. Files of one folder whose thresholds
-    /// are not known are taken to come from one camera, and share one estimate. Unreadable pairs do
-    /// not contribute to it.
+    /// The thresholds of all files of a recording or dataset. Estimates are shared as in
+    /// [`Self::pooling`]; unreadable pairs do not contribute to them.
     pub fn of_files(&mut self, files: &[PathBuf]) -> Vec<Contrast> {
-        let known: Vec<Option<Contrast>> = files.iter().map(|path| self.known(path)).collect();
-        let mut unknown: BTreeMap<Option<&Path>, Vec<&PathBuf>> = BTreeMap::new();
-        for (path, _) in files.iter().zip(&known).filter(|(_, known)| known.is_none()) {
-            unknown.entry(path.parent()).or_default().push(path);
+        self.pool(files);
+        files
+            .iter()
+            .map(|path| self.known(path).or_else(|| self.shared(path)).unwrap_or_default())
+            .collect()
+    }
+
+    fn pool<'a>(&mut self, files: impl IntoIterator<Item = &'a PathBuf>) {
+        for path in files {
+            if self.known(path).is_none() {
+                let camera = self.camera(path);
+                self.groups.entry(camera).or_default().files.push(path.clone());
+            }
         }
-        let mut estimates = BTreeMap::new();
-        for (folder, files) in &unknown {
-            estimates.insert(*folder, self.estimated_from(files));
+    }
+
+    /// The folder that stands for the camera of a file. A dataset may hold several recordings: there
+    /// it is the folder of the file's source.
+    fn camera(&self, path: &Path) -> PathBuf {
+        let parent = path.parent().unwrap_or(Path::new(""));
+        let source = self.entry(path).and_then(|entry| Path::new(&entry.source).parent());
+        source.map_or_else(|| parent.to_owned(), |source| parent.join(source))
+    }
+
+    /// The estimate that a file shares with others of its camera, if it was pooled.
+    fn shared(&mut self, path: &Path) -> Option<Contrast> {
+        let camera = self.camera(path);
+        let group = self.groups.get(&camera)?;
+        if group.estimate.is_some() {
+            return group.estimate;
         }
-        let either = |(path, known): (&PathBuf, Option<Contrast>)| {
-            known.or_else(|| estimates.get(&path.parent()).copied()).unwrap_or_default()
-        };
-        files.iter().zip(known).map(either).collect()
+        let files = group.files.clone();
+        let found = self.estimated_from(&files);
+        self.groups.entry(camera).or_default().estimate = Some(found);
+        Some(found)
     }
 
     /// The thresholds of a recording whose files come from one camera.
@@ -161,7 +207,7 @@ impl FileThresholds {
     }
 
     /// One estimate from files of one camera.
-    fn estimated_from(&mut self, files: &[&PathBuf]) -> Contrast {
+    fn estimated_from(&mut self, files: &[PathBuf]) -> Contrast {
         let start = files.first().and_then(|path| self.recorded(path)).unwrap_or_default();
         let mut estimator = ThresholdEstimator::starting_from(start);
         for path in files.iter().step_by(files.len().div_ceil(PAIRS).max(1)) {
@@ -196,15 +242,10 @@ impl Folder {
             contrast::load(&folder, &serial)
         };
         let root = folder.parent().unwrap_or(Path::new(""));
-        let recorded = manifest.as_ref().and_then(|m| m.session.thresholds);
-        let start = recorded.filter(|c| c.thresholds.is_valid()).unwrap_or_default();
         Self {
-            recorded,
+            recorded: manifest.as_ref().and_then(|m| m.session.thresholds),
             stored: manifest.as_ref().and_then(stored),
             entries: dataset_entries(root).ok().flatten().unwrap_or_default(),
-            estimator: manifest
-                .is_some()
-                .then(|| Box::new(ThresholdEstimator::starting_from(start))),
         }
     }
 }

@@ -89,3 +89,26 @@ fn a_recording_is_played_with_the_thresholds_that_its_files_share() {
     write_manifest(&base.path().join("pictures"), "", recorded);
     assert_eq!(played("pictures"), Some(recorded));
 }
+
+#[test]
+fn files_of_a_dataset_belong_to_the_camera_of_their_source() {
+    let base = tempfile::tempdir().unwrap();
+    let entry = |source: &str| serde_json::json!({"source": source, "events": 1});
+    let manifest = serde_json::json!({
+        "program": "test", "settings": null, "skipped": [],
+        "recordings": {
+            "test/a.npz": entry("/recordings/desk/a.npz"),
+            "test/b.npz": entry("/recordings/desk/b.npz"),
+            "test/c.npz": entry("/recordings/door/c.npz"),
+        },
+    });
+    std::fs::write(base.path().join(DATASET_MANIFEST), manifest.to_string()).unwrap();
+    let mut thresholds = FileThresholds::new(None);
+    let [a, b, c, other] = ["a", "b", "c", "other"].map(|name| {
+        let path = base.path().join(format!("test/{name}.npz"));
+        assert_eq!(thresholds.known(&path), None);
+        thresholds.camera(&path)
+    });
+    assert_eq!(a, b);
+    assert!(a != c && a != other && other == base.path().join("test"));
+}
