@@ -71,3 +71,65 @@ fn the_estimate_starts_from_a_poor_one_of_a_manifest() {
     live.use_known(good);
     assert_eq!(live.state().known, Some(good));
 }
+
+#[test]
+fn what_is_set_by_hand_is_kept_for_its_camera_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let by_hand = Thresholds { on: 0.3, off: 0.25 };
+    let stored = |serial| contrast::load(folder.path(), serial);
+    let connect = |serial: &str| {
+        let live = LiveContrast::in_folder(folder.path());
+        live.camera(Some(serial.into()));
+        live
+    };
+    let live = connect("one");
+    let before = Instant::now();
+    live.set_by_hand(Some(by_hand));
+    live.store_changed(before);
+    assert_eq!(stored("one"), None, "it may still be changing");
+    live.store_changed(Instant::now() + CHANGE_DELAY);
+    assert_eq!(stored("one"), Some(Contrast::set(by_hand)));
+    {
+        // An estimate does not replace it.
+        let mut state = live.state();
+        state.estimated = Contrast {
+            thresholds: Thresholds::both(0.4),
+            source: ContrastSource::Estimated,
+            uncertainty: Some(0.03),
+        };
+        state.unsaved = true;
+    }
+    drop(live);
+    let live = connect("one");
+    assert_eq!((live.now(), live.estimated()), (Contrast::set(by_hand), Contrast::default()));
+    live.camera(Some("two".into()));
+    assert_eq!(live.now(), Contrast::default());
+    live.camera(Some("one".into()));
+    live.set(Some(Thresholds::both(0.15)));
+    assert_eq!(live.now(), Contrast::set(Thresholds::both(0.15)), "given for this run");
+    live.set_by_hand(None);
+    assert_eq!(live.now(), Contrast::default());
+    drop(live);
+    assert_eq!((stored("one"), stored("two")), (None, None));
+}
+
+#[test]
+fn what_is_set_by_hand_without_a_serial_number_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let by_hand = Thresholds::both(0.3);
+    let live = LiveContrast::in_folder(folder.path());
+    live.camera(None);
+    live.use_known(Contrast::known(Thresholds::both(0.2)));
+    live.set_by_hand(Some(by_hand));
+    live.store_changed(Instant::now() + CHANGE_DELAY);
+    assert_eq!(live.now(), Contrast::set(by_hand));
+    drop(live);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    // Set while the camera was not connected yet.
+    let live = LiveContrast::in_folder(folder.path());
+    live.set_by_hand(Some(by_hand));
+    live.camera(Some("one".into()));
+    assert_eq!(live.now(), Contrast::set(by_hand));
+    drop(live);
+    assert_eq!(contrast::load(folder.path(), "one"), Some(Contrast::set(by_hand)));
+}
