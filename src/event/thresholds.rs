@@ -78,6 +78,21 @@ impl Contrast {
         is_certain && self.thresholds.is_valid()
     }
 
+    /// The thresholds of all files of a recording in one line; `None` without files.
+    pub fn summary(contrasts: &[Self]) -> Option<String> {
+        let first = contrasts.first()?;
+        if contrasts.iter().all(|c| c == first) {
+            return Some(first.to_string());
+        }
+        let mean = |c: &Self| (c.thresholds.on + c.thresholds.off) / 2.0;
+        let least = contrasts.iter().map(mean).fold(f64::INFINITY, f64::min);
+        let most = contrasts.iter().map(mean).fold(0.0, f64::max);
+        let is_known = |c: &&Self| matches!(c.source, ContrastSource::Known | ContrastSource::Set);
+        let known = contrasts.iter().filter(is_known).count();
+        let other = contrasts.len() - known;
+        Some(format!("{least:.2} to {most:.2} (known of {known} files, estimated of {other})"))
+    }
+
     /// Thresholds set by the user.
     pub const fn set(thresholds: Thresholds) -> Self {
         Self { thresholds, source: ContrastSource::Set, uncertainty: None }

@@ -199,13 +199,6 @@ impl FileThresholds {
         Some(found)
     }
 
-    /// The thresholds of a recording whose files come from one camera.
-    pub fn of_recording(&mut self, recording: &Path) -> Contrast {
-        let files: Vec<PathBuf> =
-            find_npz_files(&[recording.to_owned()]).into_iter().flatten().collect();
-        self.of_files(&files).pop().unwrap_or_default()
-    }
-
     /// One estimate from files of one camera.
     fn estimated_from(&mut self, files: &[PathBuf]) -> Contrast {
         let start = files.first().and_then(|path| self.recorded(path)).unwrap_or_default();
