@@ -2,15 +2,13 @@
 //! `cargo run --release --example threshold_error [-- RECORDING...]`.
 //!
 //! Without arguments, prints a table over thresholds, ratios of resolution and noise: the running
-//! estimate after five seconds with five pairs per second, and the median of the former estimator
-//! for single pairs. With arguments, prints the estimates for recordings (MS-RBD npz files or
-//! folders).
+//! estimate after five seconds with five pairs per second. With arguments, prints the estimates for
+//! recordings (MS-RBD npz files or folders).
 
-use gem_live::deblur::{FramePair, ThresholdEstimator, estimate_thresholds};
+use gem_live::deblur::{FramePair, ThresholdEstimator};
 use gem_live::event::{Contrast, Event, Thresholds};
-use gem_live::exposure::Exposure;
-use gem_live::image::{ImageU8, Size};
-use gem_live::sequence::{Blur, Pair, find_npz_files};
+use gem_live::image::Size;
+use gem_live::sequence::{Pair, find_npz_files};
 use gem_live::simulate::rig::{RigModel, RigWorld};
 use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
 use gem_live::time::TimeRange;
@@ -18,8 +16,6 @@ use std::error::Error;
 
 /// Number of pairs of frames: one in three at 15 per second.
 const PAIRS: usize = 25;
-/// Number of pairs for the former estimator, which is slower.
-const FORMER: usize = 5;
 const IMAGE: Size = Size::new(384, 256);
 
 /// A column of the table.
@@ -44,55 +40,43 @@ fn main() -> Result<(), Box<dyn Error>> {
         Case { name: "OFF 1.3 ON, 10 Hz", ratio: 1.3, shot_noise_hz: 10.0, linear: true },
     ];
     println!(
-        "{:>5} {:>3}  {:<18} {:>6} {:>6}  {:>6} {:>6} {:>5}  {:>6} {:>6}",
-        "scale", "", "case", "ON", "OFF", "est.", "est.", "+-%", "err.%", "former"
+        "{:>5} {:>3}  {:<18} {:>6} {:>6}  {:>6} {:>6} {:>5}  {:>6}",
+        "scale", "", "case", "ON", "OFF", "est.", "est.", "+-%", "err.%"
     );
-    let (mut errors, mut former_errors) = (Vec::new(), Vec::new());
+    let mut errors = Vec::new();
     for scale in [1, 2, 4] {
         for (i, on) in [0.1, 0.15, 0.2, 0.3, 0.4, 0.5].into_iter().enumerate() {
             for case in &cases {
                 let true_thresholds = Thresholds { on, off: on * f64::from(case.ratio) };
-                let (new, former) = measure(case, on as f32, scale, i as u64 + 1)?;
+                let new = measure(case, on as f32, scale, i as u64 + 1)?;
                 let found = new.thresholds;
                 let error = error(found, true_thresholds);
-                let former_error = self::error(former, true_thresholds);
                 println!(
-                    "{scale:>4}:1 {:>3}  {:<18} {on:>6.2} {:>6.2}  {:>6.3} {:>6.3} {:>5.1}  {:>6.1} {:>6.1}",
+                    "{scale:>4}:1 {:>3}  {:<18} {on:>6.2} {:>6.2}  {:>6.3} {:>6.3} {:>5.1}  {:>6.1}",
                     "",
                     case.name,
                     true_thresholds.off,
                     found.on,
                     found.off,
                     percent(&new),
-                    error * 100.0,
-                    former_error * 100.0
+                    error * 100.0
                 );
                 errors.push((scale, case.name, error));
-                former_errors.push((scale, case.name, former_error));
             }
         }
     }
-    println!("median error in %, running (former)");
+    println!("median error in %");
     for case in &cases {
         print!("{:<18}", case.name);
         for scale in [1, 2, 4] {
-            let of = |all: &[(usize, &str, f64)]| {
-                let own = all.iter().filter(|e| e.0 == scale && e.1 == case.name);
-                median(own.map(|e| e.2).collect()) * 100.0
-            };
-            print!("   {scale}:1 {:>5.1} ({:>5.1})", of(&errors), of(&former_errors));
+            let own = errors.iter().filter(|e| e.0 == scale && e.1 == case.name);
+            print!("   {scale}:1 {:>5.1}", median(own.map(|e| e.2).collect()) * 100.0);
         }
         println!();
     }
-    let all = |list: &[(usize, &str, f64)]| list.iter().map(|e| e.2).collect::<Vec<_>>();
-    let worst = |list: Vec<f64>| list.into_iter().fold(0.0, f64::max) * 100.0;
-    println!(
-        "all: median {:.1} ({:.1}), worst {:.1} ({:.1})",
-        median(all(&errors)) * 100.0,
-        median(all(&former_errors)) * 100.0,
-        worst(all(&errors)),
-        worst(all(&former_errors))
-    );
+    let all: Vec<f64> = errors.iter().map(|e| e.2).collect();
+    let worst = all.iter().copied().fold(0.0, f64::max) * 100.0;
+    println!("all: median {:.1}, worst {worst:.1}", median(all) * 100.0);
     Ok(())
 }
 
@@ -112,12 +96,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn measure(
-    case: &Case,
-    on: f32,
-    scale: usize,
-    seed: u64,
-) -> Result<(Contrast, Thresholds), Box<dyn Error>> {
+fn measure(case: &Case, on: f32, scale: usize, seed: u64) -> Result<Contrast, Box<dyn Error>> {
     let (gamma, transfer) = match case.linear {
         true => (1.0, Transfer::Linear),
         false => (2.2, Transfer::Srgb),
@@ -134,8 +113,7 @@ fn measure(
     model.camera = CameraSettings { transfer, ..model.camera };
     let mut world = RigWorld::new(model)?;
     let mut estimator = ThresholdEstimator::default();
-    let mut former = Vec::new();
-    for i in 0..PAIRS {
+    for _ in 0..PAIRS {
         let (one, two) = (world.period()?, world.period()?);
         // Skip the pair in between: five of 15 pairs per second are used.
         world.period()?;
@@ -151,19 +129,8 @@ fn measure(
             events: &events,
             sensor,
         });
-        if i % (PAIRS / FORMER) == 0 {
-            let all: Vec<Event> = events.concat();
-            let exposure = |picture: &ImageU8, span| Exposure {
-                frame: picture.to_f32().into(),
-                span,
-                events: all.clone().into(),
-                sensor,
-            };
-            let (a, b) = (exposure(&one.frame, spans[0]), exposure(&two.frame, spans[1]));
-            former.push(estimate_thresholds(&a, &b, &all)?.map_or(0.2, |t| t.on));
-        }
     }
-    Ok((estimator.contrast(), Thresholds::both(median(former))))
+    Ok(estimator.contrast())
 }
 
 fn recorded(recordings: &[std::path::PathBuf]) -> Result<(), Box<dyn Error>> {
@@ -182,10 +149,8 @@ fn recorded(recordings: &[std::path::PathBuf]) -> Result<(), Box<dyn Error>> {
             Err(why) => format!("  not used: {why}"),
         };
         let (one, all) = (alone.contrast(), estimator.contrast());
-        let (a, b) = (pair.exposure(Blur::First)?, pair.exposure(Blur::Second)?);
-        let former = estimate_thresholds(&a, &b, &pair.events)?.map_or(f64::NAN, |t| t.on);
         println!(
-            "{}: this pair {:.3}, {:.3} +-{:.0} %; running {:.3}, {:.3} +-{:.0} %; former {former:.3}{word}",
+            "{}: this pair {:.3}, {:.3} +-{:.0} %; running {:.3}, {:.3} +-{:.0} %{word}",
             path.file_name().unwrap_or_default().to_string_lossy(),
             one.thresholds.on,
             one.thresholds.off,

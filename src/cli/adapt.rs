@@ -7,7 +7,7 @@ use super::progress::TrainingBar;
 use gem_live::event::Thresholds;
 use gem_live::network::Weights;
 use gem_live::program;
-use gem_live::sequence::{FileThresholds, adapted_weights, new_path};
+use gem_live::sequence::{adapted_weights, new_path};
 use gem_live::train::Device;
 use gem_live::train::adapt::{self, Quality, Settings};
 use std::path::PathBuf;
@@ -70,9 +70,6 @@ impl Adapt {
         };
         self.events.check_recording(&self.recording)?;
         let times = self.events.times();
-        let contrast =
-            FileThresholds::new(self.thresholds).timed(times).of_recording(&self.recording);
-        println!("contrast thresholds {contrast}");
         let settings = Settings {
             time: Duration::from_secs_f64(self.minutes * 60.0),
             batch: self.batch,
@@ -80,7 +77,7 @@ impl Adapt {
             side: self.crop,
             seed: self.seed,
             device: self.device,
-            thresholds: contrast.thresholds,
+            thresholds: self.thresholds,
             times,
         };
         let mut bar = TrainingBar::new(Some(self.minutes));

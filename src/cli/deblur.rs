@@ -130,7 +130,9 @@ impl Deblur {
         let (found, ignored) = find_npz_files_counted(&self.inputs);
         let mut job = Job {
             instants: instant_names(&instants),
-            contrasts: FileThresholds::new(self.thresholds).timed(self.events.times()),
+            contrasts: FileThresholds::new(self.thresholds)
+                .timed(self.events.times())
+                .pooling(found.iter().flatten()),
             findings: Findings::new(self.events),
             restorer,
             progress: Progress::new(found.len()),

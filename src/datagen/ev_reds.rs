@@ -195,6 +195,7 @@ impl PairMaker {
             source: String::new(),
             thresholds: Some(self.thresholds.map(f64::from)),
             threshold_source: None,
+            threshold_uncertainty: None,
             blur_px: None,
             events: self.events.len(),
         };

@@ -67,6 +67,7 @@ pub fn still_pair(
                 .map(|c| shortest_decimal((f64::from(c) * drawn.threshold_factor()) as f32)),
         ),
         threshold_source: None,
+        threshold_uncertainty: None,
         blur_px: Some((longest * 100.0).round() / 100.0),
         events: captured.events.len(),
     };

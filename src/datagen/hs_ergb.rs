@@ -198,6 +198,7 @@ impl Sequence {
             source: format!("{}, pair {number}", self.path.display()),
             thresholds: None,
             threshold_source: None,
+            threshold_uncertainty: None,
             blur_px: None,
             events: events.len(),
         };

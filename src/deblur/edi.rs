@@ -13,7 +13,7 @@
 use super::DeblurError;
 use crate::event::{EgerError, Event, Thresholds};
 use crate::exposure::Exposure;
-use crate::image::{ImageF32, Size, pixels_of_cell};
+use crate::image::{ImageF32, Size};
 use crate::time::TimeRange;
 
 /// The sharp image at every target, a time range on the events' clock. Events of another
@@ -30,118 +30,6 @@ pub fn edi(
     let frame = exposure.frame.to_f32();
     let size = frame.size();
     Ok(ratios.iter().map(|r| apply(&frame, &enlarge(r, exposure.sensor, size))).collect())
-}
-
-/// Estimates one threshold for both polarities from two consecutive exposures: each restored at its
-/// middle, they must differ by the change that the events in between describe. `between` contains
-/// the events from the middle of the first to the middle of the second exposure; others are
-/// ignored. Returns `None` if too few pixels fired often enough.
-///
-/// # Errors
-/// Like [`edi`].
-pub fn estimate_thresholds(
-    first: &Exposure,
-    second: &Exposure,
-    between: &[Event],
-) -> Result<Option<Thresholds>, DeblurError> {
-    /// Range of contrast thresholds that includes all common settings of event cameras.
-    const RANGE: (f64, f64) = (0.05, 0.8);
-    /// Net number of events from which a pixel is used: fewer are dominated by noise.
-    const MIN_EVENTS: i32 = 3;
-    const MIN_PIXELS: usize = 50;
-    let sensor = first.sensor;
-    let middles = [first, second].map(|e| e.span.at(0.5));
-    let mut net = vec![0_i32; sensor.area()];
-    for e in between.iter().filter(|e| (middles[0]..middles[1]).contains(&(e.t_us as f64))) {
-        let at = usize::from(e.y) * sensor.width + usize::from(e.x);
-        if let Some(n) = net.get_mut(at).filter(|_| usize::from(e.x) < sensor.width) {
-            *n += if e.polarity { 1 } else { -1 };
-        }
-    }
-    let informative: Vec<usize> = (0..net.len()).filter(|i| net[*i].abs() >= MIN_EVENTS).collect();
-    if informative.len() < MIN_PIXELS || second.sensor != sensor {
-        return Ok(None);
-    }
-    let ordered = [first, second].map(|e| ordered(e).map(|events| (e, events)));
-    let mut sides = Vec::new();
-    for side in ordered {
-        let (e, events) = side?;
-        let frame = ImageF32::filled(false, Size::new(1, 1), 0.0).into();
-        let exposure = Exposure { frame, span: e.span, events: events.into(), sensor };
-        sides.push((exposure, log_luminance(&reduce(&e.frame.to_f32(), sensor))));
-    }
-    let disagreement = |log_contrast: f64| -> Result<f64, DeblurError> {
-        let contrast = log_contrast.exp();
-        let mut latent = Vec::new();
-        for ((exposure, log_blur), middle) in sides.iter().zip(middles) {
-            let ratios =
-                log_ratios(exposure, &[TimeRange::instant(middle)], Thresholds::both(contrast))?;
-            let ratio = ratios.into_iter().next().unwrap_or_default();
-            latent.push(ratio.iter().zip(log_blur).map(|(r, b)| r + b).collect::<Vec<f32>>());
-        }
-        let [before, after] = latent.as_slice() else { return Ok(f64::INFINITY) };
-        let one =
-            |i: &usize| (f64::from(after[*i] - before[*i]) - contrast * f64::from(net[*i])).abs();
-        Ok(informative.iter().map(one).sum())
-    };
-    minimize((RANGE.0.ln(), RANGE.1.ln()), disagreement).map(|c| Some(Thresholds::both(c.exp())))
-}
-
-/// The argument at which `f` is smallest: a coarse scan finds the valley, a golden-section search
-/// refines it.
-fn minimize(
-    (low, high): (f64, f64),
-    mut f: impl FnMut(f64) -> Result<f64, DeblurError>,
-) -> Result<f64, DeblurError> {
-    const STEPS: i32 = 12;
-    let step = (high - low) / f64::from(STEPS);
-    let mut best = (f64::INFINITY, low);
-    for i in 0..=STEPS {
-        let at = low + step * f64::from(i);
-        let value = f(at)?;
-        if value < best.0 {
-            best = (value, at);
-        }
-    }
-    let (mut a, mut b) = ((best.1 - step).max(low), (best.1 + step).min(high));
-    for _ in 0..8 {
-        let golden = (b - a) * (5_f64.sqrt() - 1.0) / 2.0;
-        if f(b - golden)? < f(a + golden)? {
-            b = a + golden;
-        } else {
-            a = b - golden;
-        }
-    }
-    Ok((a + b) / 2.0)
-}
-
-/// Logarithm of the mean of the planes, with a lower limit that avoids the logarithm of zero.
-fn log_luminance(image: &ImageF32) -> Vec<f32> {
-    const DARKEST: f32 = 1.0 / 255.0;
-    let channels = image.channels();
-    (0..image.size().area())
-        .map(|i| (0..channels).map(|c| image.plane(c)[i]).sum::<f32>() / channels as f32)
-        .map(|v| v.max(DARKEST).ln())
-        .collect()
-}
-
-/// The mean of the pixels in every cell of a smaller grid.
-fn reduce(frame: &ImageF32, to: Size) -> ImageF32 {
-    let from = frame.size();
-    let mut out = ImageF32::filled(frame.channels() == 3, to, 0.0);
-    for (c, plane) in out.data_mut().chunks_exact_mut(to.area()).enumerate() {
-        let source = frame.plane(c);
-        for (y, row) in plane.chunks_exact_mut(to.width).enumerate() {
-            let rows = pixels_of_cell(y, from.height, to.height);
-            for (x, v) in row.iter_mut().enumerate() {
-                let columns = pixels_of_cell(x, from.width, to.width);
-                let count = (rows.len() * columns.len()) as f32;
-                let line = |r: usize| source[r * from.width..][columns.clone()].iter().sum::<f32>();
-                *v = rows.clone().map(line).sum::<f32>() / count;
-            }
-        }
-    }
-    out
 }
 
 /// The events within the exposure, in order of time.

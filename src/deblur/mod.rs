@@ -11,7 +11,7 @@ mod submit;
 mod thresholds;
 
 use crate::event::Thresholds;
-pub use edi::{edi, estimate_thresholds};
+pub use edi::edi;
 pub use in_flight::{Pictures, SharedExposure};
 pub use reblur::{DEFAULT_REBLUR_INSTANTS, MIN_REBLUR_INSTANTS, even_instants, reblur};
 pub use thresholds::{FramePair, ThresholdEstimator, Unused};

@@ -61,6 +61,38 @@ pub struct Contrast {
 }
 
 impl Contrast {
+    /// Estimates up to this relative standard error are accurate enough to be kept, and to be used
+    /// without a further estimate.
+    pub const MAX_UNCERTAINTY: f64 = 0.1;
+
+    /// Whether no further estimate is needed: valid thresholds that are known, set by the user, or
+    /// estimated with at most [`Self::MAX_UNCERTAINTY`].
+    pub fn is_accurate(&self) -> bool {
+        let is_certain = match self.source {
+            ContrastSource::Default => false,
+            ContrastSource::Estimated => {
+                self.uncertainty.is_some_and(|u| (0.0..=Self::MAX_UNCERTAINTY).contains(&u))
+            }
+            ContrastSource::Known | ContrastSource::Set => true,
+        };
+        is_certain && self.thresholds.is_valid()
+    }
+
+    /// The thresholds of all files of a recording in one line; `None` without files.
+    pub fn summary(contrasts: &[Self]) -> Option<String> {
+        let first = contrasts.first()?;
+        if contrasts.iter().all(|c| c == first) {
+            return Some(first.to_string());
+        }
+        let mean = |c: &Self| (c.thresholds.on + c.thresholds.off) / 2.0;
+        let least = contrasts.iter().map(mean).fold(f64::INFINITY, f64::min);
+        let most = contrasts.iter().map(mean).fold(0.0, f64::max);
+        let is_known = |c: &&Self| matches!(c.source, ContrastSource::Known | ContrastSource::Set);
+        let known = contrasts.iter().filter(is_known).count();
+        let other = contrasts.len() - known;
+        Some(format!("{least:.2} to {most:.2} (known of {known} files, estimated of {other})"))
+    }
+
     /// Thresholds set by the user.
     pub const fn set(thresholds: Thresholds) -> Self {
         Self { thresholds, source: ContrastSource::Set, uncertainty: None }
@@ -104,6 +136,24 @@ mod tests {
         let estimated = r#"{"on": 0.2, "off": 0.2, "source": "estimated", "uncertainty": 0.04}"#;
         let estimated: Contrast = serde_json::from_str(estimated).unwrap();
         assert_eq!(estimated.to_string(), "0.20 (estimated, +-4 %)");
+    }
+
+    #[test]
+    fn an_estimate_is_accurate_only_with_a_small_uncertainty() {
+        let estimate = |uncertainty| Contrast {
+            thresholds: Thresholds::both(0.3),
+            source: ContrastSource::Estimated,
+            uncertainty,
+        };
+        for accurate in [0.0, 0.04, 0.1] {
+            assert!(estimate(Some(accurate)).is_accurate(), "{accurate}");
+        }
+        for poor in [None, Some(0.11), Some(-0.1), Some(f64::NAN)] {
+            assert!(!estimate(poor).is_accurate(), "{poor:?}");
+        }
+        let both = Thresholds::both;
+        assert!(Contrast::known(both(0.3)).is_accurate() && Contrast::set(both(0.3)).is_accurate());
+        assert!(!Contrast::known(both(0.0)).is_accurate() && !Contrast::default().is_accurate());
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) enum Action {
     Set(Setting),
     /// Switches a setting on or off.
     Toggle(Toggle),
-    /// Sets the contrast thresholds; none to estimate them.
+    /// Sets the contrast thresholds of the camera that is shown; none to estimate them.
     SetThresholds(Option<Thresholds>),
     /// Toggles the large statistics strip.
     ToggleLargeStatistics,

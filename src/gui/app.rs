@@ -79,7 +79,7 @@ impl App {
         }
         Self {
             session,
-            player: Player::new(settings.thresholds),
+            player: Player::new(),
             recording: Recording::new(wake.clone()),
             film: FilmRecording::new(wake.clone()),
             scorer: Scorer::new(wake.clone()),
@@ -102,8 +102,8 @@ impl App {
             Action::Set(setting) => setting.apply(&mut self.settings),
             Action::Toggle(toggle) => toggle.apply(&mut self.settings),
             Action::SetThresholds(thresholds) => {
-                self.player.thresholds = thresholds;
-                self.settings.thresholds = thresholds;
+                self.player.given_thresholds = None;
+                self.session.rig_handle.contrast().set_by_hand(thresholds);
             }
             Action::ToggleLargeStatistics => {
                 self.settings.large = Some(!self.settings.large_in(full_screen()));
@@ -238,7 +238,11 @@ impl App {
             _ => None,
         };
         let scene = single.map_or("dataset", |sequence| sequence.scene());
-        let thresholds = self.player.thresholds;
+        // What is set for the recording that is shown holds for no other.
+        let shown = self.session.name.recording();
+        let is_shown = sequences.iter().all(|sequence| Some(sequence.as_path()) == shown);
+        let set = self.session.rig_handle.contrast().is_set().filter(|_| is_shown);
+        let thresholds = self.player.given_thresholds.or(set);
         self.dialogs.export.begin(sequences, &self.settings, scene, thresholds);
     }
 

@@ -97,7 +97,7 @@ pub struct Options {
     pub fullscreen: bool,
     /// Choose the frame size by measuring the speed; otherwise the source's size is kept.
     pub adapt: bool,
-    /// Contrast thresholds of the event camera for this run; they override the settings.
+    /// Contrast thresholds of the event camera for this run, until others are set in the window.
     pub thresholds: Option<Thresholds>,
     /// How sources are opened, also those chosen later: the delays of two cameras and of their sync
     /// cable, and the times of a recording's events.
@@ -236,6 +236,6 @@ fn start(
         tracing::info!("the window is drawn with {} by {}", graphics.backend, graphics.name);
     }
     let mut app = App::new(session, settings::default_file(), render, wake);
-    app.player.thresholds = thresholds.or(app.player.thresholds);
+    app.player.given_thresholds = thresholds;
     Ok(Box::new(app))
 }

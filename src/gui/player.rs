@@ -30,16 +30,16 @@ pub(super) struct Player {
     request_id: u64,
     /// Last request that was sent to the engine; none after another source was opened.
     sent_request: Option<RestoreRequest>,
-    /// Contrast thresholds that are set in the settings or on the command line; none if they
-    /// are estimated.
-    pub thresholds: Option<Thresholds>,
+    /// Contrast thresholds that are given on the command line, for every source, until others are
+    /// set in the window.
+    pub given_thresholds: Option<Thresholds>,
     /// Something needs every picture in memory, such as a film that is being recorded.
     pub read_back: bool,
 }
 
 impl Player {
     /// A player that restores the middle of each exposure.
-    pub(super) fn new(thresholds: Option<Thresholds>) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             latest: None,
             index: 0,
@@ -51,7 +51,7 @@ impl Player {
             slow_motion: false,
             request_id: 0,
             sent_request: None,
-            thresholds,
+            given_thresholds: None,
             read_back: false,
         }
     }
@@ -109,13 +109,14 @@ impl Player {
         } else {
             vec![self.instant]
         };
-        // The thresholds also apply to recordings and to the next source.
-        session.rig_handle.contrast().set(self.thresholds);
+        // They also apply to recordings and to the next source.
+        let contrast = session.rig_handle.contrast();
+        contrast.set(self.given_thresholds);
         let request = RestoreRequest {
             instants,
             policy,
             edi: settings.edi,
-            thresholds: self.thresholds,
+            thresholds: contrast.is_set(),
             read_back: self.read_back,
         };
         if self.sent_request.as_ref() != Some(&request) && session.request(request.clone()) {

@@ -1,6 +1,5 @@
 //! Settings that persist between runs: a small JSON file in the platform's config folder.
 
-use crate::event::Thresholds;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -45,8 +44,6 @@ pub(super) struct Settings {
     pub events: bool,
     /// Show EDI as an additional picture.
     pub edi: bool,
-    /// Contrast thresholds of the event camera; none to estimate them.
-    pub thresholds: Option<Thresholds>,
     /// Show ground truth as an additional picture, where available.
     pub truth: bool,
     /// Mark clipped pixels.
@@ -83,7 +80,6 @@ impl Default for Settings {
             view: View::SideBySide,
             events: false,
             edi: false,
-            thresholds: None,
             truth: false,
             clipping: false,
             smooth: true,
@@ -103,8 +99,8 @@ impl Default for Settings {
     }
 }
 
-/// Settings of earlier versions that are ignored.
-const RETIRED: &[&str] = &["contrast", "details"];
+/// Settings of earlier versions that are ignored. Thresholds are kept per camera now.
+const RETIRED: &[&str] = &["contrast", "details", "thresholds"];
 
 impl Settings {
     /// Reads the settings. Unknown names and invalid values are skipped and the defaults used
@@ -162,10 +158,6 @@ impl Settings {
             }
         }
         let default = Self::default();
-        if self.thresholds.is_some_and(|t| !t.is_valid()) {
-            warnings.push("thresholds must be above 0 and at most 2".to_owned());
-            self.thresholds = None;
-        }
         number(("divider", &mut self.divider), 0.0..=1.0, default.divider, warnings);
         number(("gain", &mut self.gain), 0.5..=16.0, default.gain, warnings);
         let instants = self.slow_instants.clamp(2, 33);

@@ -1,8 +1,12 @@
 //! The event camera's contrast thresholds while the pipeline runs.
 //!
-//! Priority: thresholds that the user set, then those of a recording's manifest, then a running
-//! estimate that starts from the value stored for the camera's serial number. A worker thread
-//! estimates from a few pairs of exposures per second; it skips pairs while it is busy.
+//! Priority: thresholds that the user gave for this run, then those that the user set for this
+//! camera, which are stored for its serial number, then those of a recording's manifest, then a
+//! running estimate that starts from the value stored for the camera's serial number, or from an
+//! uncertain estimate in the manifest. A worker thread estimates from a few pairs of exposures per
+//! second; it skips pairs while it is busy.
+
+mod stored;
 
 use crate::deblur::{FramePair, ThresholdEstimator, Unused};
 use crate::event::{Contrast, ContrastSource, Event, Thresholds};
@@ -14,13 +18,14 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
+use stored::Stored;
 
 /// Minimum time between two pairs that are used for the estimate.
 const PAIR_INTERVAL: Duration = Duration::from_millis(200);
+/// Thresholds that the user set are stored this long after the last change.
+const CHANGE_DELAY: Duration = Duration::from_secs(1);
 /// How often an estimate is stored on disk while the pipeline runs.
 const STORE_INTERVAL: Duration = Duration::from_secs(60);
-/// Estimates are stored up to this relative standard error.
-const MAX_STORED_UNCERTAINTY: f64 = 0.1;
 
 /// Two consecutive exposures.
 type Pair = [Arc<SyncedExposure>; 2];
@@ -31,8 +36,15 @@ pub struct LiveContrast(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    set: Option<Thresholds>,
+    /// For this run, whatever the camera.
+    given: Option<Thresholds>,
+    /// For this camera, or for this source if it has no serial number.
+    by_hand: Option<Thresholds>,
+    /// When `by_hand` was changed, if it is not stored yet.
+    changed: Option<Instant>,
     known: Option<Contrast>,
+    /// An uncertain estimate of the recording's manifest, from which the estimate starts.
+    recorded: Option<Contrast>,
     estimated: Contrast,
     /// Serial number of the event camera, and the folder where its thresholds are stored.
     serial: Option<String>,
@@ -70,23 +82,61 @@ impl LiveContrast {
         self.state().estimated
     }
 
-    /// Uses these thresholds; `None` returns to the known or estimated ones. Invalid thresholds
-    /// count as `None`.
+    /// Uses these thresholds for this run, whatever the camera; `None` returns to the camera's.
+    /// Invalid thresholds count as `None`.
     pub fn set(&self, thresholds: Option<Thresholds>) {
-        self.state().set = thresholds.filter(Thresholds::is_valid);
+        self.state().given = thresholds.filter(Thresholds::is_valid);
     }
 
-    /// The thresholds that the user set.
+    /// Uses these thresholds for this camera, also in later runs if it has a serial number; `None`
+    /// returns to the known or estimated ones. Replaces those of [`Self::set`]. Invalid thresholds
+    /// count as `None`.
+    pub fn set_by_hand(&self, thresholds: Option<Thresholds>) {
+        let mut state = self.state();
+        state.given = None;
+        state.by_hand = thresholds.filter(Thresholds::is_valid);
+        state.changed = Some(Instant::now());
+    }
+
+    /// The thresholds that the user set, for this run or for this camera.
     pub fn is_set(&self) -> Option<Thresholds> {
-        self.state().set
+        let state = self.state();
+        state.given.or(state.by_hand)
     }
 
-    /// Uses the thresholds of a recording's manifest, unless the user has set others.
+    /// Stores what was set by hand, unless it has just been changed. Writes without the lock, which
+    /// the rig thread needs.
+    pub(super) fn store_changed(&self, now: Instant) {
+        let stored = {
+            let mut state = self.state();
+            let is_due =
+                |at: Instant| now.checked_duration_since(at).is_some_and(|d| d >= CHANGE_DELAY);
+            if !state.changed.is_some_and(is_due) {
+                return;
+            }
+            state.to_store()
+        };
+        if let Some(stored) = stored {
+            stored.write();
+        }
+    }
+
+    /// Uses the thresholds of a recording's manifest, unless the user has set others. From an
+    /// uncertain estimate, the estimate starts again.
     pub fn use_known(&self, contrast: Contrast) {
-        self.state().known = Some(contrast).filter(|c| c.thresholds.is_valid());
+        let mut state = self.state();
+        state.known = Some(contrast).filter(Contrast::is_accurate);
+        let is_valid = contrast.thresholds.is_valid();
+        state.recorded = Some(contrast).filter(|c| is_valid && !c.is_accurate());
+        if let Some(recorded) = state.recorded {
+            // Estimates of pairs so far started elsewhere.
+            state.camera += 1;
+            state.estimated = recorded;
+        }
     }
 
-    /// Switches to another camera. Its estimate starts from the value stored for its serial number.
+    /// Switches to another camera. Its estimate starts from the one stored for its serial number;
+    /// thresholds that were set for it are used.
     pub(super) fn camera(&self, serial: Option<String>) {
         let mut state = self.state();
         if state.serial == serial {
@@ -94,11 +144,18 @@ impl LiveContrast {
         }
         // Store the old estimate under the old serial number.
         state.store();
+        // What was set before the camera was connected is meant for it.
+        let is_meant_for_it = state.serial.is_none() && state.changed.is_some();
         state.camera += 1;
         (state.serial, state.first, state.stored) = (serial, None, None);
         let stored =
             state.folder().zip(state.serial.as_ref()).and_then(|(f, s)| contrast::load(&f, s));
-        state.estimated = stored.unwrap_or_default();
+        let is_set = |c: &Contrast| c.source == ContrastSource::Set;
+        if !is_meant_for_it {
+            state.by_hand = stored.filter(is_set).map(|c| c.thresholds);
+        }
+        let estimate = stored.filter(|c| !is_set(c)).or(state.recorded);
+        state.estimated = estimate.unwrap_or_default();
     }
 
     /// Adds an exposure; never blocks.
@@ -145,29 +202,38 @@ impl LiveContrast {
 
 impl State {
     fn now(&self) -> Contrast {
-        self.set.map(Contrast::set).or(self.known).unwrap_or(self.estimated)
+        let set = self.given.or(self.by_hand).map(Contrast::set);
+        set.or(self.known).unwrap_or(self.estimated)
     }
 
     fn folder(&self) -> Option<PathBuf> {
         self.folder.clone().or_else(contrast::folder)
     }
 
-    /// Stores a sufficiently accurate estimate under the camera's serial number.
-    fn store(&mut self) {
-        let good = |c: &Contrast| {
-            c.source == ContrastSource::Estimated
-                && c.uncertainty.is_some_and(|u| u <= MAX_STORED_UNCERTAINTY)
+    /// What is to be stored: that thresholds were set by hand or are no longer, or a sufficiently
+    /// accurate estimate.
+    fn to_store(&mut self) -> Option<Stored> {
+        let serial = self.serial.clone()?;
+        let is_changed = self.changed.take().is_some();
+        let is_good = |c: &Contrast| c.source == ContrastSource::Estimated && c.is_accurate();
+        let estimate = Some(self.estimated).filter(is_good);
+        let contrast = match self.by_hand {
+            Some(by_hand) if is_changed => Some(Contrast::set(by_hand)),
+            // An estimate does not replace what the user has set.
+            Some(_) => return None,
+            None if is_changed || (self.unsaved && estimate.is_some()) => {
+                self.unsaved = false;
+                estimate
+            }
+            None => return None,
         };
-        let Some(serial) = self.serial.clone().filter(|_| self.unsaved && good(&self.estimated))
-        else {
-            return;
-        };
-        self.unsaved = false;
         self.stored = Some(Instant::now());
-        if let Some(folder) = self.folder()
-            && let Err(e) = contrast::save(&folder, &serial, self.estimated)
-        {
-            tracing::warn!("cannot store the contrast thresholds: {e}");
+        Some(Stored { folder: self.folder()?, serial, contrast })
+    }
+
+    fn store(&mut self) {
+        if let Some(stored) = self.to_store() {
+            stored.write();
         }
     }
 }
@@ -195,12 +261,17 @@ fn estimate(pairs: &Receiver<(u64, Pair)>, shared: &Weak<Mutex<State>>) {
             continue;
         }
         let Some(shared) = shared.upgrade() else { return };
-        let mut state = shared.locked();
-        if state.camera == camera {
-            (state.estimated, state.unsaved) = (estimator.contrast(), true);
-            if state.stored.is_none_or(|at| at.elapsed() > STORE_INTERVAL) {
-                state.store();
+        let stored = {
+            let mut state = shared.locked();
+            if state.camera != camera {
+                continue;
             }
+            (state.estimated, state.unsaved) = (estimator.contrast(), true);
+            let is_due = state.stored.is_none_or(|at| at.elapsed() > STORE_INTERVAL);
+            if is_due { state.to_store() } else { None }
+        };
+        if let Some(stored) = stored {
+            stored.write();
         }
     }
 }
@@ -226,53 +297,4 @@ fn observe(
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn set_thresholds_override_known_ones_and_those_override_the_estimate() {
-        let folder = tempfile::tempdir().unwrap();
-        let stored = Contrast {
-            thresholds: Thresholds::both(0.35),
-            source: ContrastSource::Estimated,
-            uncertainty: Some(0.05),
-        };
-        contrast::save(folder.path(), "00000042", stored).unwrap();
-        let live = LiveContrast::in_folder(folder.path());
-        assert_eq!(live.now(), Contrast::default());
-        live.camera(Some("00000042".into()));
-        assert_eq!(live.now(), stored);
-        let known = Contrast::known(Thresholds::both(0.3));
-        live.use_known(known);
-        assert_eq!(live.now(), known);
-        live.set(Some(Thresholds::both(0.15)));
-        assert_eq!(live.now(), Contrast::set(Thresholds::both(0.15)));
-        live.set(None);
-        assert_eq!((live.now(), live.estimated()), (known, stored));
-        live.camera(None);
-        assert_eq!(live.estimated(), Contrast::default());
-    }
-
-    #[test]
-    fn a_good_new_estimate_is_stored_under_its_own_camera() {
-        let folder = tempfile::tempdir().unwrap();
-        let live = LiveContrast::in_folder(folder.path());
-        let estimate = |on: f64, uncertainty: f64| {
-            let mut state = live.state();
-            state.estimated = Contrast {
-                thresholds: Thresholds::both(on),
-                source: ContrastSource::Estimated,
-                uncertainty: Some(uncertainty),
-            };
-            state.unsaved = true;
-        };
-        live.camera(Some("one".into()));
-        estimate(0.4, 0.03);
-        live.camera(Some("two".into()));
-        estimate(0.2, 0.5);
-        drop(live);
-        let on = |serial| contrast::load(folder.path(), serial).map(|c| c.thresholds.on);
-        assert_eq!((on("one"), on("two")), (Some(0.4), None));
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use crate::event::Contrast;
 use crate::exposure::consistency::Finding;
 use crate::rig::RigSettings;
 use crate::rig::clock::ClockSettings;
-use crate::sequence::{Clip, Manifest, check_recording};
+use crate::sequence::{Clip, FileThresholds, check_recording};
 use crate::time::EventTimes;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,11 +130,11 @@ fn remarks(sources: &Sources, times: EventTimes) -> Vec<String> {
     check_recording(path, times).into_iter().map(line).collect()
 }
 
-/// Uses the contrast thresholds of a recording's manifest.
+/// Uses the contrast thresholds of a recording's or dataset's manifest, or those stored for its
+/// event camera, as `deblur` and `test` do.
 fn use_recorded_thresholds(events: &SourceName, handle: &RigHandle) {
     if let Some(path) = events.recording()
-        && let Ok(manifest) = Manifest::read(path)
-        && let Some(contrast) = manifest.session.thresholds
+        && let Some(contrast) = FileThresholds::new(None).of_played(path)
     {
         handle.contrast().use_known(contrast);
     }
@@ -169,4 +169,34 @@ fn camera(
     rig: &mut RigSettings,
 ) -> Result<CameraChoice, OpenError> {
     (name.kind().open)(&mut OpenRequest { name, stream, playback, times, rig })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+mod tests {
+    use super::*;
+    use crate::event::Thresholds;
+    use crate::sequence::DATASET_MANIFEST;
+
+    #[test]
+    fn a_dataset_is_played_with_the_thresholds_of_its_manifest() {
+        let base = tempfile::tempdir().unwrap();
+        let folder = base.path().join("test");
+        std::fs::create_dir(&folder).unwrap();
+        let entry = serde_json::json!({"source": "sim", "thresholds": [0.4, 0.3], "events": 1});
+        let manifest = serde_json::json!({
+            "program": "test", "settings": null, "skipped": [],
+            "recordings": {"test/a.npz": entry, "test/b.npz": entry},
+        });
+        std::fs::write(base.path().join(DATASET_MANIFEST), manifest.to_string()).unwrap();
+        for name in ["a.npz", "b.npz"] {
+            std::fs::write(folder.join(name), b"").unwrap();
+        }
+        let wanted = Contrast::known(Thresholds { on: 0.4, off: 0.3 });
+        for path in [folder.clone(), folder.join("b.npz")] {
+            let handle = RigHandle::default();
+            use_recorded_thresholds(&SourceName::replay(&path), &handle);
+            assert_eq!(handle.contrast().now(), wanted, "{}", path.display());
+        }
+    }
 }

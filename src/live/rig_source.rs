@@ -138,6 +138,7 @@ impl RigSource {
     fn poll_cameras(&mut self) {
         let changed = self.cameras.iter_mut().fold(false, |any, s| s.poll_cameras() | any);
         self.filters.store_learned(Instant::now());
+        self.handle.contrast().store_changed(Instant::now());
         if !changed {
             self.keep_profile();
             return;

@@ -50,6 +50,20 @@ pub(super) fn save(folder: &Path, serial: &str, content: impl Serialize) -> Resu
     atomic_file::write(&path, &json)
 }
 
+/// Removes what is stored for the camera with this serial number; nothing may be stored.
+///
+/// # Errors
+/// The file cannot be removed.
+pub(super) fn remove(folder: &Path, serial: &str) -> Result<(), WriteError> {
+    let path = path(folder, serial);
+    match std::fs::remove_file(&path) {
+        Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+            Err(WriteError { path, cause })
+        }
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod tests {

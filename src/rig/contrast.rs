@@ -33,6 +33,14 @@ pub fn save(folder: &Path, serial: &str, contrast: Contrast) -> Result<(), Write
     camera_file::save(folder, serial, contrast)
 }
 
+/// Removes what is stored for the camera with this serial number, if anything is.
+///
+/// # Errors
+/// The file cannot be removed.
+pub fn remove(folder: &Path, serial: &str) -> Result<(), WriteError> {
+    camera_file::remove(folder, serial)
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 mod tests {
@@ -46,6 +54,9 @@ mod tests {
         save(folder.path(), "DAVIS 1/2", contrast).unwrap();
         assert_eq!(load(folder.path(), "DAVIS 1/2"), Some(contrast));
         assert_eq!(load(folder.path(), "DAVIS 1_2"), None, "another camera's file");
+        remove(folder.path(), "DAVIS 1/2").unwrap();
+        assert_eq!(load(folder.path(), "DAVIS 1/2"), None);
+        assert!(remove(folder.path(), "DAVIS 1/2").is_ok(), "nothing is stored any more");
         let zero = Contrast::set(Thresholds::both(0.0));
         save(folder.path(), "zero", zero).unwrap();
         assert_eq!(load(folder.path(), "zero"), None);

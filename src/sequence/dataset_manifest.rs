@@ -21,6 +21,9 @@ pub struct Entry {
     /// Where the thresholds are from, if not from the creation of the data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold_source: Option<ContrastSource>,
+    /// Relative standard error of thresholds that were estimated, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_uncertainty: Option<f64>,
     /// The longest motion during an exposure in pixels, where it is known.
     #[serde(default)]
     pub blur_px: Option<f64>,
@@ -34,7 +37,8 @@ impl Entry {
         let [on, off] = self.thresholds?;
         let thresholds = Thresholds { on, off };
         let source = self.threshold_source.unwrap_or(ContrastSource::Known);
-        thresholds.is_valid().then_some(Contrast { thresholds, source, uncertainty: None })
+        let uncertainty = self.threshold_uncertainty;
+        thresholds.is_valid().then_some(Contrast { thresholds, source, uncertainty })
     }
 }
 

@@ -136,7 +136,6 @@ pub fn make_film_with_stopper(
     let film = FilmWriter::create(&order.path, order.layout, order.rate_hz)?;
     let mut film = film.with_stopper(stopper);
     let instants = even_instants(order.instants.max(1));
-    let mut thresholds = FileThresholds::new(order.thresholds);
     let (mut files, mut skipped) = (Vec::new(), Vec::new());
     for found in find_npz_files(&order.recordings) {
         match found {
@@ -144,6 +143,7 @@ pub fn make_film_with_stopper(
             Err(e) => skipped.push((PathBuf::new(), e.to_string())),
         }
     }
+    let mut thresholds = FileThresholds::new(order.thresholds).pooling(&files);
     let blurs = [Blur::First, Blur::Second];
     let (mut done, total) = (0, files.len().saturating_mul(blurs.len()));
     for file in &files {

@@ -13,9 +13,10 @@ use super::loss::{Objective, Unlabelled};
 use super::observer::{Progress, TrainObserver};
 use super::recordings::{Crop, Recordings};
 use super::{Batch, Learner, TrainError};
+use crate::event::{Contrast, EventInput, Thresholds};
 use crate::network::Weights;
 use crate::random::KeyedRng;
-use crate::sequence::Pair;
+use crate::sequence::{FileThresholds, Pair};
 use quality::{score, sharpness};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -81,9 +82,7 @@ pub fn adapt(
     };
     let crop =
         all.files().iter().find_map(fitting).ok_or_else(|| no_usable_pair(recording, &all))?;
-    let all =
-        Recordings::new(recording, Some(crop))?.reading(weights.event_input(), settings.thresholds);
-    let all = all.timed(settings.times);
+    let all = with_thresholds(Recordings::new(recording, Some(crop))?, weights, settings, watch);
     let usable: Vec<usize> = (0..all.files().len())
         .into_par_iter()
         .filter(|i| all.unlabelled(*i, &[settings.seed, EVALUATION, *i as u64, 0]).is_some())
@@ -152,6 +151,25 @@ pub fn adapt(
         weights,
         skipped,
     })
+}
+
+/// Samples are made with the thresholds of their own file.
+fn with_thresholds(
+    all: Recordings,
+    weights: &Weights,
+    settings: Settings,
+    watch: &mut dyn TrainObserver,
+) -> Recordings {
+    let all = all.reading(weights.event_input(), Thresholds::DEFAULT).timed(settings.times);
+    if weights.event_input() == EventInput::Counts {
+        return all;
+    }
+    let mut known = FileThresholds::new(settings.thresholds).timed(settings.times);
+    let contrasts = known.of_files(all.files());
+    if let Some(summary) = Contrast::summary(&contrasts) {
+        watch.notify(&format!("contrast thresholds {summary}"));
+    }
+    all.with_thresholds(contrasts.iter().map(|c| c.thresholds).collect())
 }
 
 fn no_usable_pair(recording: &Path, all: &Recordings) -> TrainError {

@@ -4,10 +4,14 @@
 
 use gem_live::deblur::{FramePair, ThresholdEstimator, Unused};
 use gem_live::event::{Contrast, ContrastSource, Event, Thresholds};
+use gem_live::formats::film::Layout;
 use gem_live::image::Size;
+use gem_live::sequence::{FileThresholds, FilmOrder, Pair, make_film};
 use gem_live::simulate::rig::{Period, RigModel, RigWorld};
 use gem_live::simulate::{CameraSettings, SensorSettings, Transfer};
 use gem_live::time::TimeRange;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 const IMAGE: Size = Size::new(192, 128);
 
@@ -142,4 +146,60 @@ fn frames_of_different_shape_are_rejected() {
     assert_eq!(observe(&mut estimator, &one, &two, wrong), Err(Unused::Shape));
     // In reverse order of time.
     assert_eq!(observe(&mut estimator, &two, &one, model.sensor), Err(Unused::Shape));
+}
+
+/// Writes pairs of one simulated camera into a folder, as a recording without a manifest.
+fn record(folder: &Path, pairs: usize) -> Vec<(PathBuf, Pair)> {
+    let mut world = RigWorld::new(rig(Thresholds::both(0.3), 2, 20.0, 5)).unwrap();
+    let mut recorded = Vec::new();
+    for i in 0..pairs {
+        let (one, two) = (world.period().unwrap(), world.period().unwrap());
+        let pair = Pair {
+            exposures_us: [&one, &two].map(|p| [p.start_us, p.end_us]),
+            frames: [one.frame, two.frame],
+            events: [one.events, two.events].concat(),
+            scale_factor: 2.0,
+            truth: None,
+        };
+        let path = folder.join(format!("desk_{i:05}.npz"));
+        pair.write(&path).unwrap();
+        recorded.push((path, pair));
+    }
+    recorded
+}
+
+#[test]
+fn files_of_one_folder_share_an_estimate_unless_each_is_estimated_by_itself() {
+    let base = tempfile::tempdir().unwrap();
+    let recorded = record(&base.path().join("desk"), 4);
+    let files: Vec<PathBuf> = recorded.iter().map(|(path, _)| path.clone()).collect();
+    let estimates = |mut thresholds: FileThresholds| -> Vec<Contrast> {
+        recorded.iter().map(|(path, pair)| thresholds.of(path, pair).unwrap()).collect()
+    };
+    let shared = estimates(FileThresholds::new(None).pooling(&files));
+    assert_eq!(shared[0].source, ContrastSource::Estimated);
+    assert!(shared.iter().all(|contrast| *contrast == shared[0]), "{shared:?}");
+    assert_eq!(FileThresholds::new(None).of_files(&files), shared, "as `adapt` estimates them");
+    let single = estimates(FileThresholds::estimated().pooling(&files));
+    assert!(single.iter().any(|contrast| *contrast != single[0]), "{single:?}");
+    // A film of the recording does not flicker.
+    let order = FilmOrder {
+        recordings: vec![base.path().join("desk")],
+        path: base.path().join("desk.y4m"),
+        layout: Layout::Side,
+        instants: 1,
+        rate_hz: 25.0,
+        thresholds: None,
+    };
+    let mut used = Vec::new();
+    let film = make_film(
+        &order,
+        |exposure, instants, thresholds| {
+            used.push(thresholds);
+            Ok(vec![exposure.frame.to_u8(); instants.len()])
+        },
+        |_| ControlFlow::Continue(()),
+    );
+    film.unwrap();
+    assert!(used.len() > 4 && used.iter().all(|t| *t == shared[0].thresholds), "{used:?}");
 }

@@ -75,7 +75,7 @@ impl<'a> Evaluation<'a> {
         }
         let mut job = Job {
             deblurrer,
-            contrasts,
+            contrasts: contrasts.pooling(&files),
             comparison,
             report: Report::default(),
             findings: Findings::new(self.events),

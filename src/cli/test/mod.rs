@@ -44,7 +44,7 @@ pub(crate) struct Test {
     /// the dataset or recording, otherwise estimated].
     #[arg(long, value_name = "C[,C]", value_parser = thresholds)]
     thresholds: Option<Thresholds>,
-    /// Estimate the contrast thresholds of every recording, even if they are known.
+    /// Estimate the contrast thresholds of every recording by itself, even if they are known.
     #[arg(long, conflicts_with = "thresholds")]
     estimate_thresholds: bool,
     #[command(flatten)]

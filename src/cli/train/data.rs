@@ -4,7 +4,7 @@ use crate::cli::common::without_effect;
 use crate::cli::consistency::EventOptions;
 use crate::cli::failure::Failure;
 use gem_live::datagen::{Part, Photographs, PhotographsError, Recipe, Sampler};
-use gem_live::event::{Contrast, ContrastSource, EventInput, Thresholds};
+use gem_live::event::{Contrast, EventInput, Thresholds};
 use gem_live::image::Size;
 use gem_live::random::KeyedRng;
 use gem_live::sequence::{FileThresholds, Pair};
@@ -127,7 +127,7 @@ impl RecordingSource<'_> {
             *scale != crop.scale && crop.at_scale(*scale).and_then(Crop::check).is_ok()
         });
         let mut known = FileThresholds::new(self.thresholds).timed(self.events.times());
-        let mut contrasts = Vec::new();
+        let mut contrasts: Vec<Contrast> = Vec::new();
         let mut open = |part: &str| -> Result<Recordings, Failure> {
             let found = Recordings::mixed(&folders(part), crop, &scales)?
                 .reading(event_input, Thresholds::DEFAULT)
@@ -140,7 +140,7 @@ impl RecordingSource<'_> {
             Ok(found.with_thresholds(of_files.iter().map(|c| c.thresholds).collect()))
         };
         let (recordings, test) = (open("train")?, open("test")?);
-        if let Some(summary) = summary(&contrasts) {
+        if let Some(summary) = Contrast::summary(&contrasts) {
             println!("contrast thresholds {summary}");
         }
         let count = test.files().len();
@@ -164,21 +164,4 @@ impl RecordingSource<'_> {
         let batches = Box::new(Truths { recordings, batch: self.batch, seed: self.seed });
         Ok(Data { batches, validation: Validation::new(held), description })
     }
-}
-
-/// The contrast thresholds of all files in one line; `None` without files.
-fn summary(contrasts: &[Contrast]) -> Option<String> {
-    let first = contrasts.first()?;
-    if contrasts.iter().all(|c| c == first) {
-        return Some(first.to_string());
-    }
-    let mean = |c: &Contrast| (c.thresholds.on + c.thresholds.off) / 2.0;
-    let least = contrasts.iter().map(mean).fold(f64::INFINITY, f64::min);
-    let most = contrasts.iter().map(mean).fold(0.0, f64::max);
-    let known = contrasts
-        .iter()
-        .filter(|c| matches!(c.source, ContrastSource::Known | ContrastSource::Set))
-        .count();
-    let other = contrasts.len() - known;
-    Some(format!("{least:.2} to {most:.2} (known of {known} files, estimated of {other})"))
 }

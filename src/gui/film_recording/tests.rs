@@ -59,7 +59,7 @@ fn a_film_holds_no_frames_and_counts_what_does_not_fit() {
     // The thread takes no picture: all of them wait.
     let (queue, waiting) = bounded(QUEUE);
     film.running = Some(running(queue, FilmStopper::default(), || Err(FilmError::Rate(0.0))));
-    let (mut player, settings) = (Player::new(None), Settings::default());
+    let (mut player, settings) = (Player::new(), Settings::default());
     let frame = restored();
     player.latest = Some(frame.clone());
     for _ in 0..QUEUE + 3 {

@@ -48,7 +48,7 @@ impl StatsPanel {
             ui.label(RichText::new("p50 / p95 / max").color(theme::QUIET).size(11.5));
             ui.end_row();
         });
-        actions.extend(threshold_group::show(ui, session, player.thresholds));
+        actions.extend(threshold_group::show(ui, session));
         let report = session.report();
         group(ui, "Queues", |ui| {
             row(ui, "Camera queue", format!("{} packets", report.packets_queued));

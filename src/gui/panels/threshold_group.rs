@@ -1,6 +1,6 @@
 //! The event camera's contrast thresholds: estimated, or set manually.
 
-use crate::event::{Contrast, ContrastSource, Thresholds};
+use crate::event::{ContrastSource, Thresholds};
 use crate::gui::action::Action;
 use crate::gui::session::Session;
 use crate::gui::widgets::{hint, row, title};
@@ -11,11 +11,11 @@ use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 const RANGE: std::ops::RangeInclusive<f64> = 0.01..=1.0;
 
 /// Draws the group of the statistics: the values, their confidence, and a checkbox to set them.
-/// `manual` are the thresholds that are set manually, if they are.
-pub(super) fn show(ui: &mut Ui, session: &Session, manual: Option<Thresholds>) -> Option<Action> {
+pub(super) fn show(ui: &mut Ui, session: &Session) -> Option<Action> {
     let mut action = None;
     title(ui, "Contrast thresholds");
-    let current = current(session, manual);
+    let contrast = session.rig_handle.contrast();
+    let (current, manual) = (contrast.now(), contrast.is_set());
     let mut set = manual.is_some();
     if ui.checkbox(&mut set, "Set manually").changed() {
         action = Some(Action::SetThresholds(set.then_some(current.thresholds)));
@@ -27,7 +27,7 @@ pub(super) fn show(ui: &mut Ui, session: &Session, manual: Option<Thresholds>) -
                 action = Some(Action::SetThresholds(Some(thresholds)));
             }
         });
-        let estimated = session.rig_handle.contrast().estimated();
+        let estimated = contrast.estimated();
         if estimated.source == ContrastSource::Estimated {
             hint(ui, format!("estimated: {}", describe::thresholds(estimated.thresholds)));
         }
@@ -44,12 +44,8 @@ pub(super) fn show(ui: &mut Ui, session: &Session, manual: Option<Thresholds>) -
 }
 
 /// Draws one value for both polarities, for the top bar beside EDI.
-pub(super) fn show_mean(
-    ui: &mut Ui,
-    session: &Session,
-    manual: Option<Thresholds>,
-) -> Option<Action> {
-    let Thresholds { on, off } = current(session, manual).thresholds;
+pub(super) fn show_mean(ui: &mut Ui, session: &Session) -> Option<Action> {
+    let Thresholds { on, off } = session.rig_handle.contrast().now().thresholds;
     let mut mean = (on + off) / 2.0;
     let drag = egui::DragValue::new(&mut mean).range(RANGE).speed(0.005).max_decimals(3);
     let drag = ui.add(drag.prefix("contrast "));
@@ -57,14 +53,6 @@ pub(super) fn show_mean(
                estimation (see the Statistics panel)";
     let changed = drag.on_hover_text(tip).changed();
     changed.then(|| Action::SetThresholds(Some(Thresholds::both(mean))))
-}
-
-/// The thresholds in use.
-fn current(session: &Session, manual: Option<Thresholds>) -> Contrast {
-    match manual {
-        Some(thresholds) => Contrast::set(thresholds),
-        None => session.rig_handle.contrast().now(),
-    }
 }
 
 fn drag(ui: &mut Ui, name: &str, value: &mut f64) -> bool {

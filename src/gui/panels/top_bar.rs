@@ -68,7 +68,7 @@ impl TopBar {
             if settings.view == View::Difference {
                 actions.extend(gain(ui, settings.gain));
             } else if settings.edi && !narrow {
-                actions.extend(threshold_group::show_mean(ui, session, player.thresholds));
+                actions.extend(threshold_group::show_mean(ui, session));
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if compact {

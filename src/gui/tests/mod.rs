@@ -17,6 +17,7 @@ mod playing;
 mod recording;
 mod snapshots;
 mod stored_settings;
+mod thresholds;
 mod views;
 
 #[path = "../../../tests/aedat4/mod.rs"]

@@ -31,7 +31,18 @@ fn every_setting_of_version_0_1_0_is_kept() {
         frames: 12,
         open_ended: true,
         folder: Some("recordings".into()),
-        thresholds: None,
     };
     assert_eq!(Settings::read(&path), (want, Vec::new()));
+}
+
+#[test]
+fn thresholds_for_all_cameras_are_ignored_without_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.json");
+    for thresholds in [r#"{"on": 0.3, "off": 0.25}"#, "null", r#"{"on": -1}"#] {
+        let old = format!(r#"{{"events": true, "thresholds": {thresholds}}}"#);
+        std::fs::write(&path, old).unwrap();
+        let want = Settings { events: true, ..Settings::default() };
+        assert_eq!(Settings::read(&path), (want, Vec::new()), "{thresholds}");
+    }
 }

@@ -113,7 +113,7 @@ impl Plan {
             times,
         };
         let mut sizes: BTreeMap<(usize, usize), usize> = BTreeMap::new();
-        let mut known_thresholds = FileThresholds::new(None);
+        let mut thresholds = FileThresholds::new(None);
         let mut first: Option<(String, f64)> = None;
         let mut sequences_found: Vec<(String, Vec<FoundPair>)> = Vec::new();
         for (title, folder) in titles(sequences) {
@@ -159,7 +159,7 @@ impl Plan {
                 plan.truth &= pair.truth.is_some();
                 plan.repaired.add(&repairs);
                 let (gray, repaired) = (pair.frames[0].channels() == 1, !repairs.is_empty());
-                let (contrast, events) = (known_thresholds.known(&file), pair.events.len());
+                let (contrast, events) = (thresholds.recorded(&file), pair.events.len());
                 files.push(FoundPair { file, gray, repaired, contrast, events, stamp });
             }
             if !files.is_empty() {

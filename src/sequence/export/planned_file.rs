@@ -24,7 +24,7 @@ pub struct PlannedFile {
     /// Whether something in it was repaired while it was read: rewritten, so that other programs read
     /// the same.
     pub repaired: bool,
-    /// The contrast thresholds of its event camera, if they are known.
+    /// The contrast thresholds of its event camera, if they are known or were estimated.
     pub contrast: Option<Contrast>,
     /// Number of events.
     pub events: usize,

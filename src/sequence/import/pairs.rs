@@ -105,6 +105,7 @@ pub fn pair(
         source: format!("{source}, {} and {}", first.name, second.name),
         thresholds: None,
         threshold_source: None,
+        threshold_uncertainty: None,
         blur_px: None,
         events: events.len(),
     };

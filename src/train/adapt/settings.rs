@@ -15,8 +15,9 @@ pub struct Settings {
     /// Learning rate. The default is a fifth of that of the published cycles: working weights need
     /// small adjustments only.
     pub rate: f64,
-    /// The event camera's contrast thresholds, which weights with the event prior need.
-    pub thresholds: Thresholds,
+    /// The event camera's contrast thresholds, which weights with the event prior need; none to use
+    /// those that are known of every file, or an estimate.
+    pub thresholds: Option<Thresholds>,
     /// Side of the crops in image pixels; reduced if the recording is smaller.
     pub side: usize,
     /// Random seed.
@@ -34,7 +35,7 @@ impl Default for Settings {
             time,
             batch: 4,
             rate: 1e-4,
-            thresholds: Thresholds::DEFAULT,
+            thresholds: None,
             side: 128,
             seed: 1226,
             device: Device::Processor,

@@ -150,3 +150,35 @@ fn sharp_images_on_another_clock_are_skipped_only_where_they_are_used() {
     let why = recordings.skipped().into_values().next().unwrap();
     assert!(why.contains("4 of 4 sharp images lie outside the exposures"), "{why}");
 }
+
+/// Each file has its own camera here; an adaptation must not use one camera's thresholds for all.
+#[test]
+fn an_adaptation_uses_the_thresholds_of_every_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = folder.path().join("train");
+    std::fs::create_dir(&train).unwrap();
+    let mut recordings = serde_json::Map::new();
+    for i in 0..4_u64 {
+        write(&train, &format!("{i}.npz"), &pair(i));
+        let threshold = 0.1 * (i + 1) as f64;
+        let entry = serde_json::json!({"source": "test", "thresholds": [threshold, threshold], "events": 800});
+        recordings.insert(format!("train/{i}.npz"), entry);
+    }
+    let manifest = serde_json::json!({
+        "program": "test", "settings": null, "skipped": [], "recordings": recordings,
+    });
+    std::fs::write(folder.path().join("manifest.json"), manifest.to_string()).unwrap();
+    let layout = Net::layout(EventInput::Prior);
+    let weights = layout.weights(&layout.initial(3)).unwrap();
+    let settings = adapt::Settings {
+        time: Duration::from_secs(3600),
+        batch: 2,
+        side: 32,
+        ..adapt::Settings::default()
+    };
+    let mut watch = steps(1);
+    adapt(&train, &weights, settings, &mut watch).unwrap();
+    let messages = watch.messages.join("\n");
+    let found = "contrast thresholds 0.10 to 0.40 (known of 4 files, estimated of 0)";
+    assert!(messages.contains(found), "{messages}");
+}

@@ -65,13 +65,14 @@ impl Plan {
         Ok(WrittenDataset { root, copied, yaml: [test, train] })
     }
 
-    /// Where every recording is from, and the contrast thresholds that are known: the files of the
+    /// Where every recording is from, and the contrast thresholds that were recorded: the files of the
     /// dataset are no longer beside the manifests of their sequences.
     fn manifest(&self) -> DatasetManifest {
         let entry = |planned: &PlannedFile| Entry {
             source: planned.from.display().to_string(),
             thresholds: planned.contrast.map(|c| [c.thresholds.on, c.thresholds.off]),
             threshold_source: planned.contrast.map(|c| c.source),
+            threshold_uncertainty: planned.contrast.and_then(|c| c.uncertainty),
             blur_px: None,
             events: planned.events,
         };
