@@ -13,7 +13,9 @@ mod thresholds;
 use crate::event::Thresholds;
 pub use edi::{edi, estimate_thresholds};
 pub use in_flight::{Pictures, SharedExposure};
-pub use reblur::{DEFAULT_REBLUR_INSTANTS, MIN_REBLUR_INSTANTS, even_instants, reblur};
+pub use reblur::{
+    DEFAULT_REBLUR_INSTANTS, MIN_REBLUR_INSTANTS, default_reblur_instants, even_instants, reblur,
+};
 pub use thresholds::{FramePair, ThresholdEstimator, Unused};
 
 use crate::engine::{Blurry, Engine, EngineError, Events, Image, OutputFormat, OutputRef};
