@@ -1,6 +1,7 @@
 //! `gem-live deblur`: restores recordings to PNG images.
 
 mod names;
+mod restorer;
 
 use super::common::{Network, Progress, Reblur, out_folder, thresholds};
 use super::consistency::{EventOptions, Findings};
@@ -8,18 +9,15 @@ use super::contact_sheet::contact_sheet;
 use super::failure::Failure;
 use super::film::FilmOptions;
 use super::interrupt::Finishing;
-use gem_live::Deblurrer;
-use gem_live::deblur::{MIN_REBLUR_INSTANTS, edi, even_instants};
+use gem_live::deblur::even_instants;
 use gem_live::event::Thresholds;
-use gem_live::exposure::Exposure;
 use gem_live::formats::film::{FilmError, FilmWriter};
 use gem_live::formats::pictures::write_png;
-use gem_live::image::{ImageU8, Rounding};
 use gem_live::sequence::{
     Blur, FileThresholds, Pair, ReadOptions, RepairedFiles, find_npz_files_counted,
 };
-use gem_live::time::TimeRange;
 use names::{instant_names, unique};
+use restorer::{Reblurring, Restorer};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -55,7 +53,8 @@ pub(crate) struct Deblur {
     frames: Option<u16>,
     #[command(flatten)]
     reblur: Reblur,
-    /// With five or more --frames, their difference is added by default; this leaves it out.
+    /// With five or more --frames, their difference is added by default, unless the image has three
+    /// times the resolution of the events or more; this leaves it out.
     #[arg(long, requires = "frames", conflicts_with = "reblur")]
     no_reblur: bool,
     /// The network (san), or the event-based double integral (edi), which needs no weights.
@@ -89,34 +88,6 @@ fn fraction(text: &str) -> Result<f64, String> {
     match text.trim().parse::<f64>() {
         Ok(f) if (0.0..=1.0).contains(&f) => Ok(f),
         _ => Err("expected an instant as a fraction of the exposure, from 0 to 1".into()),
-    }
-}
-
-/// The method that restores an exposure.
-enum Restorer {
-    San(Box<Deblurrer>),
-    Edi,
-}
-
-impl Restorer {
-    fn run(
-        &mut self,
-        exposure: &Exposure,
-        instants: &[f64],
-        thresholds: Thresholds,
-    ) -> Result<Vec<ImageU8>, Failure> {
-        match self {
-            Self::San(deblurrer) => {
-                deblurrer.set_thresholds(thresholds);
-                Ok(deblurrer.restore_pictures(exposure, instants, Rounding::Down)?)
-            }
-            Self::Edi => {
-                let targets: Vec<TimeRange> =
-                    instants.iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect();
-                let planes = edi(exposure, &targets, thresholds)?;
-                Ok(planes.iter().map(|p| p.to_u8()).collect())
-            }
-        }
     }
 }
 
@@ -199,11 +170,8 @@ impl Deblur {
     fn restorer(&self) -> Result<Restorer, Failure> {
         match self.method {
             Method::San => {
-                let mut deblurrer = self.network.deblurrer()?;
-                // Without an option, only where it costs nothing.
-                let free = self.frames.filter(|n| *n >= MIN_REBLUR_INSTANTS && !self.no_reblur);
-                deblurrer.set_reblur_instants(self.reblur.instants.or(free));
-                Ok(Restorer::San(Box::new(deblurrer)))
+                let deblurrer = Box::new(self.network.deblurrer()?);
+                Ok(Restorer::San(deblurrer, self.reblurring()))
             }
             Method::Edi if self.reblur.instants.is_some() => {
                 Err("--reblur has no effect on --method edi".into())
@@ -212,6 +180,14 @@ impl Deblur {
                 self.network.reject_options("--method edi")?;
                 Ok(Restorer::Edi)
             }
+        }
+    }
+
+    fn reblurring(&self) -> Reblurring {
+        match self.reblur.instants {
+            Some(count) => Reblurring::With(count),
+            None if self.frames.is_some() && !self.no_reblur => Reblurring::Default,
+            None => Reblurring::Never,
         }
     }
 
@@ -279,22 +255,38 @@ struct Job {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::FromArgMatches;
+    use gem_live::deblur::DEFAULT_REBLUR_INSTANTS;
+
+    /// `deblur` with this option, for one recording.
+    fn deblur(option: &str) -> Result<Deblur, clap::Error> {
+        let command = <Deblur as clap::Args>::augment_args(clap::Command::new("deblur"));
+        let given = ["deblur", option, "pair.npz", "--out", "images"];
+        let matches = command.try_get_matches_from(given)?;
+        let deblur = Deblur::from_arg_matches(&matches)?;
+        assert_eq!(deblur.inputs, [PathBuf::from("pair.npz")]);
+        Ok(deblur)
+    }
 
     #[test]
     fn a_recording_after_reblur_is_no_number_of_instants() {
-        use clap::FromArgMatches;
-        use gem_live::deblur::DEFAULT_REBLUR_INSTANTS;
-
-        let parse = |option: &str| {
-            let command = <Deblur as clap::Args>::augment_args(clap::Command::new("deblur"));
-            let given = ["deblur", option, "pair.npz", "--out", "images"];
-            let matches = command.try_get_matches_from(given)?;
-            let deblur = Deblur::from_arg_matches(&matches)?;
-            assert_eq!(deblur.inputs, [PathBuf::from("pair.npz")]);
-            Ok::<_, clap::Error>(deblur.reblur.instants)
-        };
+        let parse = |option: &str| deblur(option).map(|deblur| deblur.reblur.instants);
         assert_eq!(parse("--reblur").ok(), Some(Some(DEFAULT_REBLUR_INSTANTS)));
         assert_eq!(parse("--reblur=5").ok(), Some(Some(5)));
         assert!(parse("--reblur=4").is_err(), "fewer do not represent the mean");
+    }
+
+    #[test]
+    fn frames_are_reblurred_by_the_rule_and_single_instants_are_not() {
+        for (option, expected) in [
+            ("--frames=9", Reblurring::Default),
+            ("--at=0.5", Reblurring::Never),
+            ("--reblur=7", Reblurring::With(7)),
+        ] {
+            assert_eq!(deblur(option).unwrap().reblurring(), expected, "{option}");
+        }
+        let mut without = deblur("--frames=9").unwrap();
+        without.no_reblur = true;
+        assert_eq!(without.reblurring(), Reblurring::Never);
     }
 }

@@ -5,8 +5,9 @@ use crate::exposure::Exposure;
 use crate::image::{ImageF32, ImagePool, ImageU8, Padded, Rounding};
 
 /// The upper left part of a padded latent image, in the frame's shape; a gray frame gets the mean
-/// of the colors.
-pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> ImageF32 {
+/// of the colors. `None` if the output is in eight bits.
+pub(super) fn crop_numbers(view: OutputRef<'_>, exposure: &Exposure) -> Option<ImageF32> {
+    let OutputRef::F32 { latent, .. } = view else { return None };
     let colour = exposure.frame.channels() == 3;
     let mut out = ImageF32::filled(colour, exposure.frame.size(), 0.0);
     let rows = Rows::of(exposure);
@@ -17,7 +18,7 @@ pub(super) fn crop_numbers(latent: &[f32], exposure: &Exposure) -> ImageF32 {
             rows.mean(latent, i).zip(row).for_each(|(mean, v)| *v = mean);
         }
     }
-    out
+    Some(out)
 }
 
 /// An eight-bit image of the frame's shape, in memory of `pool`; `OutputRef::F32` is for gray

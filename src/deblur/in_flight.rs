@@ -1,5 +1,6 @@
 //! An exposure that was submitted and is not collected yet.
 
+use super::reblur::ReblurPlan;
 use crate::engine::DevicePicture;
 use crate::exposure::Exposure;
 use crate::image::{ImageU8, Rounding};
@@ -22,7 +23,10 @@ pub struct Pictures {
 
 pub(crate) struct InFlight {
     pub(crate) exposure: SharedExposure,
+    /// What is restored: the wanted targets, and those of the plan.
     pub(crate) targets: Vec<TimeRange>,
+    /// How the images are reblurred, if they are.
+    pub(super) plan: Option<ReblurPlan>,
     pub(crate) rounding: Rounding,
     /// Whether the engine works on it; otherwise it is computed in `collect`.
     pub(crate) submitted: bool,

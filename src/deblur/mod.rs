@@ -13,7 +13,9 @@ mod thresholds;
 use crate::event::Thresholds;
 pub use edi::edi;
 pub use in_flight::{Pictures, SharedExposure};
-pub use reblur::{DEFAULT_REBLUR_INSTANTS, MIN_REBLUR_INSTANTS, even_instants, reblur};
+pub use reblur::{
+    DEFAULT_REBLUR_INSTANTS, MIN_REBLUR_INSTANTS, default_reblur_instants, even_instants, reblur,
+};
 pub use thresholds::{FramePair, ThresholdEstimator, Unused};
 
 use crate::engine::{Blurry, Engine, EngineError, Events, Image, OutputFormat, OutputRef};
@@ -84,7 +86,9 @@ impl Deblurrer {
     /// difference between the frame and the mean of the restored images is added to the result.
     /// Instants that are not wanted themselves are restored for this purpose only, so that one
     /// image takes up to `count` times as long. Fewer than [`MIN_REBLUR_INSTANTS`] are raised to it;
-    /// `None`, the default, turns reblurring off. It has no effect on [`Deblurrer::submit`].
+    /// `None`, the default, turns reblurring off. See [`default_reblur_instants`] for where it helps.
+    ///
+    /// Exposures that are submitted later are reblurred too; their images do not stay on a device.
     pub fn set_reblur_instants(&mut self, count: Option<u16>) {
         self.reblur_instants = count;
     }
@@ -112,16 +116,17 @@ impl Deblurrer {
         exposure: &Exposure,
         targets: &[TimeRange],
     ) -> Result<Vec<ImageF32>, DeblurError> {
-        let numbers = |view: OutputRef<'_>| match view {
-            OutputRef::F32 { latent, .. } => Some(crop_numbers(latent, exposure)),
-            OutputRef::U8(_) => None,
+        let Some(plan) = self.plan(exposure, targets) else {
+            return self.numbers(exposure, targets);
         };
-        let Some(count) = self.reblur_instants.filter(|_| !targets.is_empty()) else {
-            return self.compute(exposure, targets, OutputFormat::F32, numbers);
-        };
-        let plan = ReblurPlan::new(exposure, targets, count);
-        let images = self.compute(exposure, &plan.targets, OutputFormat::F32, numbers)?;
+        let images = self.numbers(exposure, &plan.targets)?;
         Ok(plan.finish(&exposure.frame.to_f32(), images))
+    }
+
+    /// How the images at these targets are reblurred, if they are.
+    fn plan(&self, exposure: &Exposure, targets: &[TimeRange]) -> Option<ReblurPlan> {
+        let count = self.reblur_instants.filter(|_| !targets.is_empty())?;
+        Some(ReblurPlan::new(exposure, targets, count))
     }
 
     /// Like [`Deblurrer::restore`], in eight bits. The result equals the rounded result of
@@ -141,6 +146,15 @@ impl Deblurrer {
             return Ok(images.iter().map(|image| image.rounded(rounding)).collect());
         }
         self.pictures(exposure, &targets, rounding)
+    }
+
+    /// In single precision, never reblurred.
+    fn numbers(
+        &mut self,
+        exposure: &Exposure,
+        targets: &[TimeRange],
+    ) -> Result<Vec<ImageF32>, DeblurError> {
+        self.compute(exposure, targets, OutputFormat::F32, |view| crop_numbers(view, exposure))
     }
 
     /// In eight bits, never reblurred.

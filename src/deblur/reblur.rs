@@ -3,6 +3,9 @@
 //! If enough instants of one exposure are restored, the difference between their mean and the
 //! frame is known exactly. Adding it to each image removes the errors that all of them share. The
 //! camera's values must be proportional to light, as in MS-RBD recordings.
+//!
+//! [`default_reblur_instants`] is the rule that the command line, the window and the live pipeline
+//! follow unless they are told otherwise.
 
 use crate::exposure::Exposure;
 use crate::image::ImageF32;
@@ -14,6 +17,22 @@ pub const MIN_REBLUR_INSTANTS: u16 = 5;
 
 /// Default number of instants for reblurring.
 pub const DEFAULT_REBLUR_INSTANTS: u16 = 9;
+
+/// Ratio of image to event resolution, along a side, from which reblurring is off by default.
+const MAX_REBLUR_RATIO: usize = 3;
+
+/// How many instants an exposure that is restored at `instants` is reblurred with by default;
+/// `None` if it is not.
+///
+/// It is where the images are restored anyway, at the centres of at least [`MIN_REBLUR_INSTANTS`]
+/// equal parts of the exposure ([`even_instants`]), and the ratio of image to event resolution is
+/// below 3. Measured with nine instants, 24 exposures and known thresholds: +0.25 dB at a ratio of
+/// 1, +0.14 dB at 2, but -0.03 dB at 4.
+pub fn default_reblur_instants(exposure: &Exposure, instants: &[f64]) -> Option<u16> {
+    let count = u16::try_from(instants.len()).ok().filter(|n| *n >= MIN_REBLUR_INSTANTS)?;
+    let helps = exposure.frame.size().area() < MAX_REBLUR_RATIO.pow(2) * exposure.sensor.area();
+    (helps && instants == even_instants(count)).then_some(count)
+}
 
 /// The centres of `count` equal parts of an exposure, as fractions of it.
 pub fn even_instants(count: u16) -> Vec<f64> {
@@ -122,6 +141,27 @@ mod tests {
                 assert!((a - b).abs() < 1e-6);
             }
         }
+    }
+
+    #[test]
+    fn reblurring_is_the_default_for_five_even_instants_below_three_times_the_events() {
+        let by_default = |sides: (usize, usize), instants: &[f64]| {
+            let frame = ImageF32::filled(false, Size::new(sides.0, sides.0), 0.5);
+            let sensor = Size::new(sides.1, sides.1);
+            default_reblur_instants(&Exposure { sensor, ..exposure(frame) }, instants)
+        };
+        for (sides, default) in
+            [((16, 16), true), ((32, 16), true), ((47, 16), true), ((48, 16), false)]
+        {
+            let expected = default.then_some(9);
+            assert_eq!(by_default(sides, &even_instants(9)), expected, "{sides:?}");
+        }
+        assert_eq!(by_default((64, 16), &even_instants(9)), None, "it loses at a ratio of 4");
+        assert_eq!(by_default((32, 16), &even_instants(5)), Some(5));
+        assert_eq!(by_default((32, 16), &even_instants(4)), None, "too few for the mean");
+        let with_ends = [0.0, 0.25, 0.5, 0.75, 1.0];
+        assert_eq!(by_default((32, 16), &with_ends), None, "their mean is not the frame");
+        assert_eq!(by_default((32, 0), &even_instants(5)), None, "without event pixels");
     }
 
     #[test]

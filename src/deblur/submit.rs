@@ -1,10 +1,10 @@
 //! Exposures in flight: submitted to an asynchronous engine and not collected yet.
 
-use super::crop::crop_picture;
+use super::crop::{crop_numbers, crop_picture};
 use super::{DeblurError, Deblurrer, at_instants, eight_bits, expect, prepared};
 use crate::deblur::SharedExposure;
 use crate::deblur::in_flight::{InFlight, Pictures};
-use crate::engine::{AsyncEngine, DeviceOutput, EngineError};
+use crate::engine::{AsyncEngine, DeviceOutput, EngineError, OutputFormat, OutputRef};
 use crate::event::Thresholds;
 use crate::exposure::Exposure;
 use crate::image::{ImageU8, Rounding};
@@ -41,9 +41,9 @@ impl Deblurrer {
         self.start(exposure, instants, rounding, None)
     }
 
-    /// Like [`Deblurrer::submit`]. If the engine shares a device with its owner and there is one
-    /// instant, its picture stays there ([`Deblurrer::collect_pictures`]) and is copied to memory
-    /// only if `read_back`.
+    /// Like [`Deblurrer::submit`]. If the engine shares a device with its owner, there is one
+    /// instant, and it is not reblurred, its picture stays there ([`Deblurrer::collect_pictures`])
+    /// and is copied to memory only if `read_back`.
     ///
     /// # Errors
     /// Like [`Deblurrer::submit`].
@@ -65,14 +65,21 @@ impl Deblurrer {
         rounding: Rounding,
         to_device: Option<bool>,
     ) -> Result<(), DeblurError> {
-        let targets = at_instants((*exposure).as_ref(), instants);
+        let one = (*exposure).as_ref();
+        let wanted = at_instants(one, instants);
+        let plan = self.plan(one, &wanted);
+        // What is added to the images is computed in memory, from numbers.
+        let (targets, form, to_device) = match &plan {
+            Some(plan) => (plan.targets.clone(), OutputFormat::F32, None),
+            None => (wanted, eight_bits(one, rounding), to_device),
+        };
         let waiting = self.flights.iter().any(|f| !f.submitted);
         let queue = if waiting { None } else { self.engine.queue() };
         let copies = match queue {
             None => None,
             Some(queue) => {
-                let how = (rounding, self.thresholds, to_device);
-                match put(queue, (*exposure).as_ref(), &targets, how) {
+                let how = (form, rounding, self.thresholds, to_device);
+                match put(queue, one, &targets, how) {
                     Err(DeblurError::Engine(EngineError::Replaced)) => {
                         self.mark_unsubmitted();
                         None
@@ -82,7 +89,7 @@ impl Deblurrer {
             }
         };
         let (submitted, copies) = (copies.is_some(), copies.unwrap_or(0));
-        self.flights.push_back(InFlight { exposure, targets, rounding, submitted, copies });
+        self.flights.push_back(InFlight { exposure, targets, plan, rounding, submitted, copies });
         Ok(())
     }
 
@@ -108,31 +115,56 @@ impl Deblurrer {
     /// Like [`Deblurrer::restore`].
     pub fn collect_pictures(&mut self) -> Result<Pictures, DeblurError> {
         let Some(flight) = self.flights.pop_front() else { return Ok(Pictures::default()) };
-        let exposure = (*flight.exposure).as_ref();
-        if flight.submitted
-            && let Some(queue) = self.engine.queue()
-        {
-            let (store, rounding) = (&self.store, flight.rounding);
-            let mut in_memory = Vec::with_capacity(flight.copies);
-            // Copy directly from the engine's memory into pooled images.
-            let collected = queue.collect(&mut |one| {
-                in_memory.push(crop_picture(one, exposure, rounding, store));
-            });
-            match collected {
-                Ok(()) => {
-                    expect(in_memory.len(), flight.copies)?;
-                    return Ok(Pictures { in_memory, on_device: queue.take_device_picture() });
-                }
-                Err(error) => {
-                    self.mark_unsubmitted();
-                    if !matches!(error, EngineError::Replaced) {
-                        return Err(error.into());
-                    }
+        let (exposure, rounding) = ((*flight.exposure).as_ref(), flight.rounding);
+        if let Some(plan) = &flight.plan {
+            let arrived = self.collect_submitted(&flight, |one| crop_numbers(one, exposure))?;
+            let images = match arrived {
+                Some(images) => images,
+                None => self.numbers(exposure, &flight.targets)?,
+            };
+            let images = plan.finish(&exposure.frame.to_f32(), images);
+            let in_memory = images.iter().map(|image| image.rounded(rounding)).collect();
+            return Ok(Pictures { in_memory, on_device: None });
+        }
+        let store = self.store.clone();
+        let arrived = self.collect_submitted(&flight, |one| {
+            Some(crop_picture(one, exposure, rounding, &store))
+        })?;
+        let Some(in_memory) = arrived else {
+            let in_memory = self.pictures(exposure, &flight.targets, rounding)?;
+            return Ok(Pictures { in_memory, on_device: None });
+        };
+        let on_device = self.engine.queue().and_then(AsyncEngine::take_device_picture);
+        Ok(Pictures { in_memory, on_device })
+    }
+
+    /// The images of an exposure that the engine copied to memory; `None` if the engine did not get
+    /// it, or another one has replaced it since.
+    fn collect_submitted<T>(
+        &mut self,
+        flight: &InFlight,
+        crop: impl Fn(OutputRef<'_>) -> Option<T>,
+    ) -> Result<Option<Vec<T>>, DeblurError> {
+        if !flight.submitted {
+            return Ok(None);
+        }
+        let Some(queue) = self.engine.queue() else { return Ok(None) };
+        // Copy directly from the engine's memory into the images.
+        let mut in_memory = Vec::with_capacity(flight.copies);
+        let collected = queue.collect(&mut |one| in_memory.extend(crop(one)));
+        match collected {
+            Ok(()) => {
+                expect(in_memory.len(), flight.copies)?;
+                Ok(Some(in_memory))
+            }
+            Err(error) => {
+                self.mark_unsubmitted();
+                match error {
+                    EngineError::Replaced => Ok(None),
+                    other => Err(other.into()),
                 }
             }
         }
-        let in_memory = self.pictures(exposure, &flight.targets, flight.rounding)?;
-        Ok(Pictures { in_memory, on_device: None })
     }
 
     /// The share of the last exposure's image that the engine computed; the rest was copied.
@@ -163,7 +195,7 @@ fn put(
     queue: &mut dyn AsyncEngine,
     exposure: &Exposure,
     targets: &[TimeRange],
-    (rounding, thresholds, to_device): (Rounding, Thresholds, Option<bool>),
+    (form, rounding, thresholds, to_device): (OutputFormat, Rounding, Thresholds, Option<bool>),
 ) -> Result<Option<usize>, DeblurError> {
     let (blur, events) = prepared(exposure, targets, thresholds)?;
     if let Some(read_back) = to_device {
@@ -173,6 +205,6 @@ fn put(
             return Ok(Some(usize::from(read_back)));
         }
     }
-    let accepted = queue.submit(&blur, &events, eight_bits(exposure, rounding))?;
+    let accepted = queue.submit(&blur, &events, form)?;
     Ok(accepted.then_some(targets.len()))
 }

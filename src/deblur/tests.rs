@@ -1,10 +1,11 @@
-//! Frames in place, frames of eight bits, and what reblurring has no effect on.
+//! Frames in place, frames of eight bits, and reblurring of exposures that were submitted.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use super::*;
-use crate::engine::{EventTensor, Restored};
+use crate::engine::{AsyncEngine, DeviceOutput, EventTensor, Restored};
 use crate::event::{EventBuffer, EventInput};
+use crossbeam_channel::{Receiver, never};
 use std::sync::{Arc, Mutex};
 
 /// An engine without a queue that returns what the function makes of the blurry image.
@@ -25,19 +26,103 @@ impl<F: FnMut(&[f32]) -> Vec<f32> + Send> Engine for FakeEngine<F> {
     }
 }
 
+/// An engine with a queue only, which returns half of the light at every instant, in single
+/// precision.
+#[derive(Default)]
+struct QueueOnly(VecDeque<(Vec<f32>, usize)>);
+
+impl Engine for QueueOnly {
+    fn event_input(&self) -> EventInput {
+        EventInput::Counts
+    }
+
+    fn restore(
+        &mut self,
+        _: &Image<'_>,
+        _: &[EventTensor<'_>],
+    ) -> Result<Vec<Restored>, EngineError> {
+        Err(EngineError::Shape("only its queue may be used".into()))
+    }
+
+    fn queue(&mut self) -> Option<&mut dyn AsyncEngine> {
+        Some(self)
+    }
+}
+
+impl AsyncEngine for QueueOnly {
+    fn free_slots(&mut self) -> usize {
+        2 - self.0.len()
+    }
+
+    fn submit(
+        &mut self,
+        blur: &dyn Blurry,
+        events: &Events<'_>,
+        form: OutputFormat,
+    ) -> Result<bool, EngineError> {
+        assert_eq!(form, OutputFormat::F32);
+        let mut planes = vec![0.0; 3 * blur.size().area()];
+        for (channel, plane) in planes.chunks_exact_mut(blur.size().area()).enumerate() {
+            blur.write_plane(channel, plane);
+        }
+        planes.iter_mut().for_each(|v| *v *= 0.5);
+        self.0.push_back((planes, events.targets.len()));
+        Ok(true)
+    }
+
+    fn submit_to_device(
+        &mut self,
+        _: &dyn Blurry,
+        _: &Events<'_>,
+        _: DeviceOutput,
+    ) -> Result<bool, EngineError> {
+        panic!("what is reblurred is needed in memory")
+    }
+
+    fn collect(&mut self, take: &mut dyn FnMut(OutputRef<'_>)) -> Result<(), EngineError> {
+        let (latent, count) = self.0.pop_front().unwrap();
+        (0..count).for_each(|_| take(OutputRef::F32 { latent: &latent, ratio: &[] }));
+        Ok(())
+    }
+
+    fn can_collect(&mut self) -> bool {
+        true
+    }
+
+    fn ready_channel(&mut self) -> Receiver<()> {
+        never()
+    }
+}
+
 #[test]
-fn an_exposure_that_was_submitted_is_not_reblurred() {
+fn an_exposure_that_was_submitted_is_reblurred_as_one_that_is_restored() {
     let half_of_the_light = |blur: &[f32]| blur.iter().map(|v| 0.5 * v).collect::<Vec<f32>>();
-    let mut deblurrer = Deblurrer::new(Box::new(FakeEngine(half_of_the_light)));
-    let size = Size::new(16, 16);
-    for colour in [false, true] {
-        let exposure = Arc::new(exposure(ImageF32::filled(colour, size, 0.8)));
-        deblurrer.set_reblur_instants(Some(MIN_REBLUR_INSTANTS));
-        let nearest = Rounding::Nearest;
-        let whole = deblurrer.restore_pictures(&exposure, &[0.5], nearest).unwrap();
-        assert_eq!(whole, [ImageU8::filled(colour, size, 204)], "the mean is the frame");
-        deblurrer.submit(exposure, &[0.5], nearest).unwrap();
-        assert_eq!(deblurrer.collect().unwrap(), [ImageU8::filled(colour, size, 102)]);
+    let (size, nearest) = (Size::new(16, 16), Rounding::Nearest);
+    let engines: [Box<dyn Engine>; 2] =
+        [Box::new(FakeEngine(half_of_the_light)), Box::new(QueueOnly::default())];
+    for (engine, has_queue) in engines.into_iter().zip([false, true]) {
+        let mut deblurrer = Deblurrer::new(engine);
+        for colour in [false, true] {
+            let exposure = Arc::new(exposure(ImageF32::filled(colour, size, 0.8)));
+            let frame = ImageU8::filled(colour, size, 204);
+            deblurrer.set_reblur_instants(Some(MIN_REBLUR_INSTANTS));
+            deblurrer.submit_to_device(exposure.clone(), &[0.5], nearest, false).unwrap();
+            // What was set when it was submitted counts.
+            deblurrer.set_reblur_instants(None);
+            let Pictures { in_memory, on_device } = deblurrer.collect_pictures().unwrap();
+            assert!(on_device.is_none());
+            assert_eq!(in_memory, std::slice::from_ref(&frame), "the mean is the frame");
+            deblurrer.set_reblur_instants(Some(7));
+            deblurrer.submit(exposure.clone(), &even_instants(7), nearest).unwrap();
+            assert_eq!(deblurrer.collect().unwrap(), vec![frame.clone(); 7]);
+            if !has_queue {
+                let whole = deblurrer.restore_pictures(&exposure, &[0.5], nearest).unwrap();
+                assert_eq!(whole, [frame]);
+                deblurrer.set_reblur_instants(None);
+                deblurrer.submit(exposure, &[0.5], nearest).unwrap();
+                assert_eq!(deblurrer.collect().unwrap(), [ImageU8::filled(colour, size, 102)]);
+            }
+        }
     }
 }
 

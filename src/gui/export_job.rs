@@ -3,7 +3,7 @@
 
 use super::theme;
 use super::wake::{Wake, WakeAtEnd};
-use crate::deblur::reblur;
+use crate::deblur::{default_reblur_instants, reblur};
 use crate::event::{Contrast, Thresholds};
 use crate::exposure::Exposure;
 use crate::formats::film::{FilmStopper, without_ffmpeg};
@@ -91,17 +91,21 @@ impl ExportJob {
         })
     }
 
-    /// Starts to make a film with its own restorer; `wake` is called after every step.
+    /// Starts to make a film with its own restorer; exposures for which it is the default are
+    /// reblurred if `reblurring`. `wake` is called after every step.
     ///
     /// # Errors
     /// The thread cannot be started.
     pub(super) fn film(
         order: FilmOrder,
+        reblurring: bool,
         restorer: MakeRestorer,
         wake: Wake,
     ) -> std::io::Result<Self> {
         let start = ExportProgress { verb: "Restoring", unit: "exposure", done: 0, total: 0 };
-        Self::start(start, wake, move |state| ExportResult::Film(film(order, restorer, state)))
+        Self::start(start, wake, move |state| {
+            ExportResult::Film(film(order, reblurring, restorer, state))
+        })
     }
 
     fn start(
@@ -145,6 +149,7 @@ impl ExportJob {
 
 fn film(
     mut order: FilmOrder,
+    reblurring: bool,
     restorer: MakeRestorer,
     state: &State,
 ) -> Result<FilmReport, FilmOrderError> {
@@ -153,7 +158,9 @@ fn film(
     make_film_with_stopper(
         &order,
         state.film.clone(),
-        |exposure, instants, thresholds| restore(restorer.as_mut(), exposure, instants, thresholds),
+        |exposure, instants, thresholds| {
+            restore(restorer.as_mut(), exposure, instants, thresholds, reblurring)
+        },
         |step| {
             let (done, total) = (step.done, step.total);
             state.step(ExportProgress { verb: "Restoring", unit: "exposure", done, total })
@@ -161,18 +168,22 @@ fn film(
     )
 }
 
-/// Restores an exposure of a recording as `gem-live deblur --frames` does.
+/// Restores an exposure of a recording as `gem-live deblur --frames` does, with `--no-reblur` unless
+/// `reblurring`.
 fn restore(
     restorer: &mut dyn Restorer,
     exposure: &Exposure,
     instants: &[f64],
     thresholds: Thresholds,
+    reblurring: bool,
 ) -> Result<Vec<ImageU8>, String> {
     let captured =
         LiveFrame { contrast: Contrast::set(thresholds), ..LiveFrame::new(0, exposure.clone()) };
     restorer.set_thresholds(thresholds);
     let mut planes = restorer.restore_planes(&Arc::new(captured), instants)?;
-    reblur(&exposure.frame.to_f32(), &mut planes);
+    if reblurring && default_reblur_instants(exposure, instants).is_some() {
+        reblur(&exposure.frame.to_f32(), &mut planes);
+    }
     Ok(planes.iter().map(ImageF32::to_u8).collect())
 }
 
@@ -195,7 +206,7 @@ mod tests {
     use std::time::Duration;
 
     /// Frames with texture, of which only one corner has events.
-    fn record(folder: &Path, number: i64) {
+    fn record(folder: &Path, number: i64, scale_factor: f64) {
         let size = Size::new(128, 128);
         let frame = |shift: usize| {
             let value = |i: usize| ((i * 7 + i / 128 * 13 + shift) % 251) as u8;
@@ -212,7 +223,7 @@ mod tests {
             frames: [frame(0), frame(5)],
             exposures_us: [[at, at + 20_000], [at + 50_000, at + 70_000]],
             events: (0..700).map(event).collect(),
-            scale_factor: 2.0,
+            scale_factor,
             truth: None,
         };
         pair.write(&folder.join(format!("corner_{number:05}.npz"))).unwrap();
@@ -236,49 +247,54 @@ mod tests {
     #[test]
     fn the_films_of_the_window_are_those_of_the_command_line() {
         let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
         // The live pipeline restores the first four exposures as a whole.
-        (0..3).for_each(|number| record(&folder.path().join("corner"), number));
+        (0..3).for_each(|number| record(&at("corner"), number, 2.0));
+        record(&at("single"), 0, 2.0);
+        record(&at("coarse"), 0, 4.0);
         let weights = || Weights::embedded().unwrap();
-        // At one instant; and at so many that the pictures are compared with the blurry one.
-        for instants in [1, 5] {
+        // At one instant; at so many that the pictures are compared with the blurry one; without
+        // that by the switch, and because the events are too coarse.
+        for (recording, exposures, instants, switch, reblurred) in [
+            ("corner", 6, 1, true, false),
+            ("corner", 6, 5, true, true),
+            ("single", 2, 5, false, false),
+            ("coarse", 2, 5, true, false),
+        ] {
             let order = |name: &str| FilmOrder {
-                recordings: vec![folder.path().join("corner")],
-                path: folder.path().join(format!("{instants}_{name}.y4m")),
+                recordings: vec![at(recording)],
+                path: at(&format!("{recording}_{instants}_{name}.y4m")),
                 layout: Layout::Restored,
                 instants,
                 rate_hz: 25.0,
                 thresholds: Some(Thresholds::DEFAULT),
             };
-            let compute = Compute {
-                choice: Choice::Cpu,
-                threads: 2,
-                sparse: Sparse::Auto,
-                ..Compute::default()
-            };
+            let (choice, sparse) = (Choice::Cpu, Sparse::Auto);
+            let compute = Compute { choice, threads: 2, sparse, ..Compute::default() };
             let restorer = restoring_films(Some(compute), None)(Box::new(move || Ok(weights())));
             let progress = ExportProgress { verb: "", unit: "", done: 0, total: 0 };
             let (progress, stop) = (Mutex::new(progress), AtomicBool::new(false));
             let stopper = FilmStopper::default();
             let state = State { progress, stop, film: stopper, wake: Arc::new(|| ()) };
-            let window = film(order("window"), restorer, &state).unwrap();
+            let window = film(order("window"), switch, restorer, &state).unwrap();
 
             let engine = CpuEngine::new(&weights(), 2).unwrap();
             let mut deblurrer = Deblurrer::new(Box::new(engine));
+            deblurrer.set_reblur_instants(reblurred.then_some(instants));
             let command = make_film(
                 &order("command"),
                 |exposure, instants, thresholds| {
                     deblurrer.set_thresholds(thresholds);
                     let restored = deblurrer.restore(exposure, instants);
-                    let mut planes = restored.map_err(|e| e.to_string())?;
-                    reblur(&exposure.frame.to_f32(), &mut planes);
+                    let planes = restored.map_err(|e| e.to_string())?;
                     Ok(planes.iter().map(ImageF32::to_u8).collect())
                 },
                 |_| ControlFlow::Continue(()),
             )
             .unwrap();
-            assert_eq!(window.film.frames, 6 * u64::from(instants));
+            assert_eq!(window.film.frames, exposures * u64::from(instants));
             let read = |path: &Path| std::fs::read(path).unwrap();
-            assert!(read(&window.path) == read(&command.path), "{instants} instants");
+            assert!(read(&window.path) == read(&command.path), "{recording}, {instants} instants");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::session::Session;
 use super::settings::Settings;
+use crate::deblur::{MIN_REBLUR_INSTANTS, even_instants};
 use crate::event::Thresholds;
 use crate::live::{Control, RestorePolicy, RestoreRequest, RestoredFrame};
 use std::sync::Arc;
@@ -103,13 +104,9 @@ impl Player {
             (false, true) => RestorePolicy::One(self.request_id + 1),
             (false, false) => RestorePolicy::Newest,
         };
-        let instants = if self.slow_motion {
-            let last = settings.slow_instants.max(2) - 1;
-            (0..=last).map(|i| i as f64 / last as f64).collect()
-        } else {
-            vec![self.instant]
-        };
-        // They also apply to recordings and to the next source.
+        let instants =
+            if self.slow_motion { slow_motion_instants(settings) } else { vec![self.instant] };
+        // The thresholds also apply to recordings and to the next source.
         let contrast = session.rig_handle.contrast();
         contrast.set(self.given_thresholds);
         let request = RestoreRequest {
@@ -117,6 +114,7 @@ impl Player {
             policy,
             edi: settings.edi,
             thresholds: contrast.is_set(),
+            reblur: settings.reblur,
             read_back: self.read_back,
         };
         if self.sent_request.as_ref() != Some(&request) && session.request(request.clone()) {
@@ -192,5 +190,17 @@ impl Player {
     pub(super) fn shown_instant(&self) -> f64 {
         let shown = self.latest.as_ref().and_then(|frame| frame.instants.get(self.index));
         shown.copied().filter(|_| self.slow_motion).unwrap_or(self.instant)
+    }
+}
+
+/// The instants of slow motion: the centres of equal parts of the exposure where their mean is to be
+/// compared with the frame, otherwise both ends and what lies between.
+fn slow_motion_instants(settings: &Settings) -> Vec<f64> {
+    match u16::try_from(settings.slow_instants) {
+        Ok(count) if settings.reblur && count >= MIN_REBLUR_INSTANTS => even_instants(count),
+        _ => {
+            let last = settings.slow_instants.max(2) - 1;
+            (0..=last).map(|i| i as f64 / last as f64).collect()
+        }
     }
 }

@@ -62,6 +62,8 @@ pub(super) struct Settings {
     pub divider: f32,
     /// Instants that slow motion shows per exposure, 2 to 33.
     pub slow_instants: usize,
+    /// Reblur slow motion and films of recordings, where that is the default.
+    pub reblur: bool,
     /// Scene name of the next recording.
     pub scene: String,
     /// The scene is indoors.
@@ -89,6 +91,7 @@ impl Default for Settings {
             tab: Tab::Statistics,
             divider: 0.5,
             slow_instants: 9,
+            reblur: true,
             scene: "scene".into(),
             indoor: true,
             // The length of the sequences of MS-RBD.
@@ -203,11 +206,11 @@ mod tests {
         let path = folder.path().join("deeper/settings.json");
         assert_eq!(Settings::read(&path), (Settings::default(), Vec::new()));
         let written =
-            Settings { view: View::Wipe, events: true, divider: 0.25, ..Default::default() };
+            Settings { view: View::Wipe, reblur: false, divider: 0.25, ..Default::default() };
         written.write(&path).unwrap();
         assert_eq!(Settings::read(&path), (written, Vec::new()));
         let invalid = br#"{"view": "hologram", "events": true, "divider": 7, "slow_instants": 1000,
-            "details": "yes", "from_the_future": [1], "frames": 0,
+            "details": "yes", "from_the_future": [1], "frames": 0, "reblur": "off",
             "thresholds": {"on": 0.2, "off": -1}, "gain": -3, "folder": 5}"#;
         let (got, _) = Settings::parse(invalid);
         let want = Settings { events: true, slow_instants: 33, frames: 2, ..Default::default() };
@@ -217,14 +220,14 @@ mod tests {
     #[test]
     fn every_invalid_setting_gives_one_warning_that_names_it() {
         let invalid = br#"{"view": "hologram", "events": true, "divider": 7, "slow_instants": 1000,
-            "from_the_future": [1], "frames": 0, "gain": -3, "folder": 5}"#;
+            "from_the_future": [1], "frames": 0, "gain": -3, "folder": 5, "reblur": "off"}"#;
         let (_, warnings) = Settings::parse(invalid);
         let names = ["view", "divider", "slow_instants", "from_the_future", "frames", "gain"];
-        for name in names.iter().chain(&["folder"]) {
+        for name in names.iter().chain(&["folder", "reblur"]) {
             let about = warnings.iter().filter(|w| w.starts_with(name)).count();
             assert_eq!(about, 1, "{name}: {warnings:?}");
         }
-        assert_eq!(warnings.len(), 7, "{warnings:?}");
+        assert_eq!(warnings.len(), 8, "{warnings:?}");
         for damaged in [&b"\xff not JSON"[..], b"[1, 2]", b""] {
             let (got, warnings) = Settings::parse(damaged);
             assert_eq!(got, Settings::default());

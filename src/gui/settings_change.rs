@@ -54,6 +54,8 @@ pub(crate) enum Toggle {
     Clipping,
     /// Linear instead of nearest-neighbour scaling.
     Smooth,
+    /// Reblurring of slow motion and films of recordings.
+    Reblur,
     SidePanel,
     /// The side panel with this tab.
     Tab(Tab),
@@ -68,6 +70,7 @@ impl Toggle {
             Self::Truth => &mut settings.truth,
             Self::Clipping => &mut settings.clipping,
             Self::Smooth => &mut settings.smooth,
+            Self::Reblur => &mut settings.reblur,
             Self::SidePanel => &mut settings.side,
             Self::Tab(tab) => {
                 settings.side = !(settings.side && settings.tab == tab);

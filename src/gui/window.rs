@@ -57,7 +57,7 @@ pub(super) fn show(app: &mut App, ui: &mut egui::Ui) {
         actions.extend(app.panels.image_view.show(ui, &app.player, &app.settings, labels));
     });
     let recordings = &app.panels.recordings.list;
-    actions.extend(app.dialogs.show(ui, &app.session, recordings));
+    actions.extend(app.dialogs.show(ui, &app.session, &app.settings, recordings));
     app.toast.show(ui, bottom_height, app.player.has_picture());
     if !actions.is_empty() {
         // What they change is visible in the next frame.

@@ -27,6 +27,7 @@ impl InFlight {
         let _span = tracing::trace_span!("submit", frame = captured.number).entered();
         let start = Instant::now();
         restorer.set_thresholds(request.thresholds(captured));
+        restorer.set_reblur_instants(request.reblur_instants(captured));
         let refused =
             catch_panic(|| restorer.submit_to_device(captured, &request.instants, read_back)).err();
         Self { captured: captured.clone(), request: request.clone(), repeated, start, refused }

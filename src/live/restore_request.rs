@@ -1,6 +1,7 @@
 //! What the window requests from the engine thread.
 
 use super::LiveFrame;
+use crate::deblur::default_reblur_instants;
 use crate::event::Thresholds;
 
 /// Which exposures are restored.
@@ -29,6 +30,8 @@ pub struct RestoreRequest {
     pub edi: bool,
     /// Contrast thresholds that replace those of the exposures.
     pub thresholds: Option<Thresholds>,
+    /// Reblur exposures for which it is the default: see [`default_reblur_instants`].
+    pub reblur: bool,
     /// Pictures are needed in memory, also those that could stay on the device.
     pub read_back: bool,
 }
@@ -40,6 +43,7 @@ impl Default for RestoreRequest {
             policy: RestorePolicy::Newest,
             edi: false,
             thresholds: None,
+            reblur: true,
             read_back: false,
         }
     }
@@ -51,6 +55,12 @@ impl RestoreRequest {
         self.instants == other.instants
             && self.edi == other.edi
             && self.thresholds == other.thresholds
+            && self.reblur == other.reblur
+    }
+
+    /// With the mean of how many instants an exposure is reblurred, if it is.
+    pub(super) fn reblur_instants(&self, captured: &LiveFrame) -> Option<u16> {
+        default_reblur_instants(&captured.exposure, &self.instants).filter(|_| self.reblur)
     }
 
     /// The contrast thresholds to restore an exposure with.

@@ -22,6 +22,12 @@ pub trait Restorer: Send {
         let _ = thresholds;
     }
 
+    /// Sets from how many instants the mean is computed for reblurring the exposures that follow;
+    /// `None` turns it off.
+    fn set_reblur_instants(&mut self, count: Option<u16>) {
+        let _ = count;
+    }
+
     /// Submits an exposure, to be restored at `instants` (fractions of the exposure). An
     /// asynchronous restorer starts and returns at once.
     ///
@@ -108,6 +114,10 @@ impl Restorer for San {
 
     fn set_thresholds(&mut self, thresholds: Thresholds) {
         self.deblurrer.set_thresholds(thresholds);
+    }
+
+    fn set_reblur_instants(&mut self, count: Option<u16>) {
+        self.deblurrer.set_reblur_instants(count);
     }
 
     fn submit(&mut self, captured: &Arc<LiveFrame>, instants: &[f64]) -> Result<(), String> {

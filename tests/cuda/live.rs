@@ -143,6 +143,7 @@ fn case_live() {
         policy: RestorePolicy::Hold,
         edi: false,
         thresholds: None,
+        reblur: true,
         read_back: false,
     });
     let start = Instant::now();

@@ -126,8 +126,7 @@ impl ExportDialog {
         self.job.as_ref().map(ExportJob::progress)
     }
 
-    /// Checks whether the export has ended; returns a message unless the dialog `is_open` and
-    /// shows it.
+    /// Checks whether the export has ended; returns a message unless the dialog `is_open`.
     pub(crate) fn poll(&mut self, is_open: bool) -> Option<Action> {
         let job = self.job.take_if(|job| job.is_finished())?;
         let report = self.report.insert(Report::new(&job.join()));
@@ -142,10 +141,10 @@ impl ExportDialog {
         }
     }
 
-    fn start(&mut self, session: &Session) {
+    fn start(&mut self, session: &Session, settings: &Settings) {
         let started = if self.as_film {
             let Some(order) = self.film.order(&self.sequences) else { return };
-            ExportJob::film(order, session.film_restorer(), self.wake.clone())
+            ExportJob::film(order, settings.reblur, session.film_restorer(), self.wake.clone())
         } else {
             ExportJob::dataset(self.dataset(), self.wake.clone())
         };
@@ -174,7 +173,12 @@ impl ExportDialog {
     }
 
     /// Draws the dialog.
-    pub(crate) fn show(&mut self, ui: &mut Ui, session: &Session) -> Vec<Action> {
+    pub(crate) fn show(
+        &mut self,
+        ui: &mut Ui,
+        session: &Session,
+        settings: &Settings,
+    ) -> Vec<Action> {
         let mut actions = Vec::new();
         let response = theme::dialog(ui, "export", 520.0, |ui| {
             let count = self.sequences.len();
@@ -186,7 +190,7 @@ impl ExportDialog {
             } else if self.report.is_some() {
                 self.show_report(ui, &mut actions);
             } else {
-                self.show_options(ui, session, &mut actions);
+                self.show_options(ui, session, settings, &mut actions);
             }
         });
         if response.should_close() {
@@ -195,25 +199,31 @@ impl ExportDialog {
         actions
     }
 
-    fn show_options(&mut self, ui: &mut Ui, session: &Session, actions: &mut Vec<Action>) {
+    fn show_options(
+        &mut self,
+        ui: &mut Ui,
+        session: &Session,
+        settings: &Settings,
+        actions: &mut Vec<Action>,
+    ) {
         ui.horizontal(|ui| {
             ui.radio_value(&mut self.as_film, false, "Dataset");
             ui.radio_value(&mut self.as_film, true, "Film (mp4)");
         });
         ui.separator();
         if self.as_film {
-            self.film.show(ui, actions);
+            self.film.show(ui, settings, actions);
         } else {
             self.show_dataset(ui, actions);
         }
-        let named = match self.as_film {
+        let ready = match self.as_film {
+            _ if self.sequences.is_empty() => false,
             true => self.film.order(&self.sequences).is_some(),
             false => !self.folder.trim().is_empty(),
         };
         theme::buttons(ui, |ui| {
-            let ready = named && !self.sequences.is_empty();
             if widgets::primary_button(ui, ready, "Export").clicked() {
-                self.start(session);
+                self.start(session, settings);
             }
             if ui.button("Cancel").clicked() {
                 actions.push(Action::Close);

@@ -6,6 +6,7 @@ use crate::formats::film::Layout;
 use crate::gui::action::Action;
 use crate::gui::film_recording::films;
 use crate::gui::settings::Settings;
+use crate::gui::settings_change::Toggle;
 use crate::gui::widgets::hint;
 use crate::sequence::{FilmOrder, new_path};
 use eframe::egui::{self, Role, Ui, WidgetInfo};
@@ -13,6 +14,12 @@ use std::path::{Path, PathBuf};
 
 /// Most instants per exposure that can be chosen.
 const MAX_INSTANTS: u16 = 64;
+
+/// What the switch of reblurring does, here and in slow motion.
+pub(crate) const REBLUR_TIP: &str = "with five or more instants, adds what the mean of the pictures \
+                                     lacks of the blurry one, where the image has less than three \
+                                     times the resolution of the events; off for a camera whose \
+                                     values are not proportional to light";
 
 /// The options.
 pub(crate) struct FilmForm {
@@ -62,7 +69,7 @@ impl FilmForm {
     }
 
     /// Draws the options.
-    pub(crate) fn show(&mut self, ui: &mut Ui, actions: &mut Vec<Action>) {
+    pub(crate) fn show(&mut self, ui: &mut Ui, settings: &Settings, actions: &mut Vec<Action>) {
         ui.horizontal(|ui| {
             ui.label("File");
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -96,6 +103,10 @@ impl FilmForm {
             ui.add(rate).widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, name));
         });
         hint(ui, "More than one instant per exposure makes a slow motion.");
+        let mut reblur = settings.reblur;
+        if ui.checkbox(&mut reblur, "Reblur").on_hover_text(REBLUR_TIP).changed() {
+            actions.push(Action::Toggle(Toggle::Reblur));
+        }
         ui.add_space(8.0);
     }
 }

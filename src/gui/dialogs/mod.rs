@@ -12,6 +12,7 @@ pub(crate) mod source_dialog;
 use super::action::Action;
 use super::recording_list::RecordingList;
 use super::session::Session;
+use super::settings::Settings;
 use super::wake::Wake;
 use eframe::egui::Ui;
 
@@ -63,13 +64,14 @@ impl Dialogs {
         &mut self,
         ui: &mut Ui,
         session: &Session,
+        settings: &Settings,
         recordings: &RecordingList,
     ) -> Vec<Action> {
         match self.open {
             Some(Dialog::Help) => self.help.show(ui),
             Some(Dialog::Source) => self.source.show(ui, session),
             Some(Dialog::Delete) => self.delete.show(ui, recordings),
-            Some(Dialog::Export) => self.export.show(ui, session),
+            Some(Dialog::Export) => self.export.show(ui, session, settings),
             Some(Dialog::Alignment) => self.alignment.show(ui, session),
             Some(Dialog::Board) => {
                 self.alignment.poll(ui);

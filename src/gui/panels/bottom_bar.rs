@@ -2,10 +2,11 @@
 
 use super::transport_row::TransportRow;
 use crate::gui::action::Action;
+use crate::gui::dialogs::film_form::REBLUR_TIP;
 use crate::gui::player::Player;
 use crate::gui::session::Session;
 use crate::gui::settings::Settings;
-use crate::gui::settings_change::Setting;
+use crate::gui::settings_change::{Setting, Toggle};
 use crate::gui::theme;
 use eframe::egui::{self, RichText, Role, Ui, WidgetInfo};
 
@@ -49,6 +50,10 @@ impl BottomBar {
                 drag.widget_info(|| WidgetInfo::labeled(Role::SpinButton, true, "Instants"));
                 if drag.changed() {
                     actions.push(Action::Set(Setting::SlowInstants(count)));
+                }
+                let reblur = ui.selectable_label(settings.reblur, "Reblur");
+                if reblur.on_hover_text(REBLUR_TIP).clicked() {
+                    actions.push(Action::Toggle(Toggle::Reblur));
                 }
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

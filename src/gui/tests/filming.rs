@@ -102,6 +102,10 @@ fn recordings_are_exported_as_a_film() {
     click(&mut w, "Export...");
     click(&mut w, "Film (mp4)");
     assert!(shows(&w, "Export 1 recording as a film"));
+    for on in [false, true] {
+        click(&mut w, "Reblur");
+        assert_eq!(w.state().settings.reblur, on);
+    }
     let file = base.path().join("films/desk.y4m");
     w.state_mut().dialogs.export.set_film(&file);
     w.run_steps(2);

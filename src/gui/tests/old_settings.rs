@@ -26,6 +26,7 @@ fn every_setting_of_version_0_1_0_is_kept() {
         tab: Tab::Recordings,
         divider: 0.25,
         slow_instants: 5,
+        reblur: true,
         scene: "desk".into(),
         indoor: true,
         frames: 12,

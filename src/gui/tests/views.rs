@@ -88,7 +88,14 @@ fn slow_motion_plays_every_instant_in_order() {
     until(&mut w, "the last instant", |w| w.player.index == 8);
     assert_eq!(w.state().player.latest.as_ref().unwrap().captured.number, number);
     let first = w.state().player.latest.as_ref().unwrap().instants.clone();
-    assert_eq!((first[0], first[4], first[8]), (0.0, 0.5, 1.0));
+    // The centres of nine equal parts, whose mean is compared with the frame.
+    assert_eq!((first[0], first[4], first[8]), (0.5 / 9.0, 0.5, 8.5 / 9.0));
+    click(&mut w, "Reblur");
+    assert!(!w.state().settings.reblur);
+    until(&mut w, "both ends", |w| {
+        let shown = w.player.latest.as_ref();
+        shown.is_some_and(|o| o.instants.first() == Some(&0.0) && o.instants.last() == Some(&1.0))
+    });
     press(&mut w, Key::M);
     until(&mut w, "one instant", |w| {
         w.player.latest.as_ref().is_some_and(|o| o.restored.len() == 1)

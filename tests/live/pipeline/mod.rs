@@ -9,6 +9,7 @@
 mod backlog;
 mod failures;
 mod in_flight;
+mod reblurring;
 mod requests;
 
 use gem_live::Deblurrer;

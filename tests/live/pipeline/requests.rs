@@ -13,6 +13,7 @@ fn a_held_exposure_is_restored_again_for_another_request_and_no_other_is_used() 
         policy: RestorePolicy::Hold,
         edi: false,
         thresholds: None,
+        reblur: true,
         read_back: false,
     };
     let mut held = None;
@@ -49,6 +50,7 @@ fn on_demand_every_number_returns_one_newer_exposure_with_all_instants() {
             policy: RestorePolicy::One(number),
             edi: false,
             thresholds: None,
+            reblur: true,
             read_back: false,
         });
         let mut got = None;
