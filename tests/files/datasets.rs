@@ -131,6 +131,7 @@ fn stills_are_identical_for_any_threads_and_after_an_interruption() {
         printed.contains("blurry") && printed.contains("EDI") && printed.contains("SAN"),
         "{printed}"
     );
+    assert!(printed.contains("worse: share of images more than 0.01 dB below it"), "{printed}");
 }
 
 /// Frames of a photograph that moves by two pixels per frame.
