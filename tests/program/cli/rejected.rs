@@ -66,5 +66,9 @@ fn numbers_out_of_range_are_rejected_with_the_range() {
         rejected(&record, "'--frames <FRAMES>'");
     }
     rejected("deblur a.npz --out o --frames 0", "'--frames <N>'");
+    for range in ["0.3", "0.3,0.2", "0,0.3", "0.1,NaN"] {
+        let stills = format!("synth stills photos --out o --threshold-range {range}");
+        rejected(&stills, "expected LOW,HIGH from 0.01 to 1.5");
+    }
     rejected("bench --scale 0", "expected a scale from 0.1 to 64");
 }
