@@ -39,6 +39,12 @@ fn options_without_effect_are_rejected() {
     rejected("deblur a.npz --out o --engine cpu --device 0", "--gpu has no effect");
     let counts = "--thresholds has no effect with weights that read counts";
     rejected("train --recordings d --out o --thresholds 0.2", counts);
+    for option in ["--loss l1", "--motion-weight 5"] {
+        rejected(&format!("train --photos p --out o --recipe r {option}"), "cannot be used with");
+        rejected(&format!("train --config c {option}"), "cannot be used with");
+    }
+    let log_mse = "--motion-weight has no effect with the loss log-mse";
+    rejected("train --recordings d --out o --loss log-mse --motion-weight 5", log_mse);
     rejected("export a --out x --test-sequence a --seed 2", "cannot be used with");
     rejected("align --print-board 640x480 --views 3", "cannot be used with");
     rejected("align --print-board 640x480 --frame a --event b", "cannot be used with");
