@@ -47,7 +47,8 @@ Examples:
   gem-live train --recordings DATA --out RUN --minutes 60
 
 Ctrl-C stops the training after its state was written. Weights that start at random make images
-worse than the blurry ones at first; that is expected for the first thousands of steps.")]
+worse than the blurry ones at first: for up to a few hundred steps with the loss log-mse, for longer
+with l1.")]
 #[command(group(clap::ArgGroup::new("data").args(["config", "photos", "recordings"]).required(true)))]
 pub(crate) struct Train {
     /// Run the published stages of one of the authors' YAML files. Steps, sizes, rates and seed
