@@ -4,7 +4,8 @@
 //! Both on one thread. The micro-kernel's rate is that of the image encoder in the engine, plain
 //! convolutions without gathers. The training's is three times the operations of a restoration
 //! (forward, derivatives of the inputs and of the weights) in the time of a step, without the
-//! derivatives of the network's own inputs, which are not computed.
+//! derivatives of the network's own inputs, which are not computed. Measured with learned offsets, as
+//! published, and with offsets held at zero, as the shipped weights were trained.
 
 #![allow(clippy::unwrap_used, reason = "a bench may fail by panicking")]
 
@@ -35,6 +36,29 @@ fn encoder_operations(weights: &Weights, encoder: &str, part: &str, map: Size) -
         rest.starts_with(part).then_some(operations)
     });
     each.sum()
+}
+
+/// Operations of the layers that compute offsets, which a training with offsets held at zero skips.
+fn offset_operations(weights: &Weights, image: Size) -> f64 {
+    let each = parameters(weights.event_input()).into_iter().filter_map(|(name, shape)| {
+        let fusion = name.strip_suffix(".dcn.conv_offset_mask.weight")?;
+        let level = fusion.strip_prefix("msff")?.parse::<usize>().ok()? - 1;
+        let pixels = (image.width >> level) * (image.height >> level);
+        Some(2.0 * shape.iter().product::<usize>() as f64 * pixels as f64)
+    });
+    each.sum()
+}
+
+/// Operations of a training step.
+fn step_operations(weights: &Weights, image: Size, sensor: Size, offsets: Offsets) -> f64 {
+    let inputs = encoder_operations(weights, "im_enc", "conv1", image)
+        + encoder_operations(weights, "ev_enc", "conv1", sensor);
+    let skipped = match offsets {
+        Offsets::Learned => 0.0,
+        Offsets::Zero => offset_operations(weights, image),
+    };
+    let forward = operations(weights.event_input(), image, sensor, 1) - skipped;
+    (3.0 * forward - inputs) * BATCH as f64
 }
 
 /// Time of the image encoder in the engine.
@@ -85,24 +109,20 @@ fn step_time(weights: &Weights, image: Size, sensor: Size, offsets: Offsets) -> 
 fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
     let weights = Weights::embedded().unwrap();
-    println!("image    scale   micro-kernel   training with learned offsets   share");
+    println!("image    scale   micro-kernel   training, learned offsets and offsets held at zero");
     for side in [64, 96, 128, 192] {
         for scale in [1, 2, 4] {
             let (image, sensor) = (Size::new(side, side), Size::new(side / scale, side / scale));
             let encoder = encoder_operations(&weights, "im_enc", "", image);
             let kernel = encoder / encoder_time(&weights, image, sensor).as_secs_f64() / 1e9;
-            let inputs = encoder_operations(&weights, "im_enc", "conv1", image)
-                + encoder_operations(&weights, "ev_enc", "conv1", sensor);
-            let forward = operations(weights.event_input(), image, sensor, 1);
-            let step = (3.0 * forward - inputs) * BATCH as f64;
-            let time = step_time(&weights, image, sensor, Offsets::Learned).as_secs_f64();
-            let rate = step / time / 1e9;
-            println!(
-                "{side:3} px {scale:7}   {kernel:5.1} GFLOP/s   {rate:5.1} GFLOP/s ({:6.0} ms a step)   \
-                 {:4.0} %",
-                time * 1e3,
-                100.0 * rate / kernel
-            );
+            print!("{side:3} px {scale:7}   {kernel:5.1} GFLOP/s");
+            for offsets in [Offsets::Learned, Offsets::Zero] {
+                let time = step_time(&weights, image, sensor, offsets).as_secs_f64();
+                let rate = step_operations(&weights, image, sensor, offsets) / time / 1e9;
+                let (ms, share) = (time * 1e3, 100.0 * rate / kernel);
+                print!("   {rate:5.1} GFLOP/s ({ms:6.0} ms a step) {share:4.0} %");
+            }
+            println!();
         }
     }
 }

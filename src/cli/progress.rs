@@ -135,7 +135,7 @@ impl TrainObserver for TrainingBar {
         if restored < blurry && !std::mem::replace(&mut self.explained, true) {
             self.notify(
                 "below the blurry images, as expected early in a training that starts from random \
-                 weights: it takes thousands of steps to get above them",
+                 weights: with the loss l1 it may take thousands of steps to get above them",
             );
         }
     }

@@ -165,6 +165,32 @@ mod tests {
     }
 
     #[test]
+    fn all_recipes_in_configs_are_valid() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/configs");
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            if name.starts_with("train_weights") {
+                let recipe = TrainingRecipe::read(&path).unwrap();
+                assert_eq!(recipe.event_input, EventInput::Prior, "{name}");
+                found.push((name, recipe));
+            }
+        }
+        assert!(found.len() >= 5, "{} recipes", found.len());
+        // The end of a part continues its training: nothing but rate and stages differs.
+        let recipe = |name: &str| found.iter().find(|(n, _)| n == name).unwrap().1.clone();
+        let (muon, end) = (recipe("train_weights_muon"), recipe("train_weights_muon_end"));
+        let continued = TrainingRecipe {
+            name: end.name.clone(),
+            learning_rate: end.learning_rate,
+            stages: end.stages.clone(),
+            ..muon
+        };
+        assert_eq!((end.steps(), continued), (1200, end));
+    }
+
+    #[test]
     fn a_recipe_chooses_the_optimiser_and_older_ones_have_adam() {
         let text = include_str!("../../configs/train_weights_short.yaml");
         let optimizer = |text: &str| yaml::parse::<TrainingRecipe>(text).unwrap().optimizer;

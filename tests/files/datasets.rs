@@ -115,6 +115,16 @@ fn stills_are_identical_for_any_threads_and_after_an_interruption() {
     let error = make("two", "2", "13").unwrap_err();
     assert!(error.contains("two: holds a dataset made with other settings"), "{error}");
 
+    // Cameras with other thresholds: OFF is 0.8 to 1.25 times ON.
+    let other = ["synth", "stills", "photos", "--out", "other", "--size", "64x48", "--scale", "2"];
+    let range = ["--train", "0", "--test", "1", "--truths", "1", "--threshold-range", "0.5,0.55"];
+    run(&[&other[..], &range[..]].concat(), here).unwrap();
+    let known = manifest(&here.join("other"));
+    assert_eq!(known["settings"]["threshold_range"], serde_json::json!([0.5, 0.55]));
+    let thresholds = &known["recordings"]["test/stills_00000.npz"]["thresholds"];
+    let [on, off] = [0_usize, 1].map(|i| thresholds[i].as_f64().unwrap());
+    assert!((0.499..0.551).contains(&on) && (0.399..0.689).contains(&off), "{thresholds}");
+
     // The evaluation knows the thresholds, and compares the network with the baselines.
     let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
     let test = ["test", "--config", "one/test.yaml", "--compare", "edi", "--engine", "cpu"];
@@ -131,6 +141,7 @@ fn stills_are_identical_for_any_threads_and_after_an_interruption() {
         printed.contains("blurry") && printed.contains("EDI") && printed.contains("SAN"),
         "{printed}"
     );
+    assert!(printed.contains("worse: share of images more than 0.01 dB below it"), "{printed}");
 }
 
 /// Frames of a photograph that moves by two pixels per frame.

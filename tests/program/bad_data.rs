@@ -6,7 +6,9 @@
 
 use crate::recordings;
 
+use gem_live::event::EventInput;
 use gem_live::formats::folder_lock::FolderLock;
+use gem_live::train::state::State;
 use recordings::{BAD, pair, write, write_bad};
 use std::path::Path;
 use std::process::Command;
@@ -54,6 +56,32 @@ fn supervised_training_skips_invalid_recordings() {
     let metrics = std::fs::read_to_string(here.path().join("run/metrics.jsonl")).unwrap();
     let skipped = metrics.lines().filter(|l| l.contains("\"skipped\""));
     assert_eq!(skipped.count(), 4, "{metrics}");
+}
+
+#[test]
+fn the_loss_follows_from_the_weights_unless_it_is_given() {
+    let here = tempfile::tempdir().unwrap();
+    for part in ["data/train", "data/test"] {
+        write(&here.path().join(part), "0.npz", &pair(1));
+    }
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
+    let init = ["--init", weights];
+    let init_and_l1 = [&init[..], &["--loss", "l1"]].concat();
+    let cases: [(&str, EventInput, &[&str], &str); 4] = [
+        ("a", EventInput::Counts, &[], "L1 { motion_weight: 20.0 }"),
+        ("b", EventInput::Counts, &["--loss", "log-mse"], "LogMse"),
+        ("c", EventInput::Prior, &init, "LogMse"),
+        ("d", EventInput::Prior, &init_and_l1, "L1 { motion_weight: 20.0 }"),
+    ];
+    for (out, event_input, options, loss) in cases {
+        let train = ["train", "--recordings", "data", "--out", out, "--steps", "1"];
+        let arguments = [&train[..], &["--size", "64", "--batch", "1"], options].concat();
+        let (done, printed) = gem_live(here.path(), &arguments);
+        assert!(done, "{arguments:?}: {printed}");
+        let state = here.path().join(out).join("state.safetensors");
+        let plan = State::read(&state, event_input).unwrap().position.plan;
+        assert!(plan.contains(loss), "{arguments:?}: {plan}");
+    }
 }
 
 #[test]

@@ -7,9 +7,12 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
+use crate::recordings::{sized, write};
+use gem_live::event::Event;
 use gem_live::formats::{npy, npz};
 use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::{Clip, Pair};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -201,6 +204,56 @@ fn the_authors_loader_accepts_exported_recordings() {
     for (ours, theirs) in pair.frames.iter().zip(&exported.frames) {
         assert_eq!(theirs.channels(), 3);
         assert!((0..3).all(|c| theirs.plane(c) == ours.plane(0)), "the channels differ");
+    }
+}
+
+/// `scripts/coarser_events.py` sums event pixels, and thresholds their sums again if it is told to.
+#[test]
+fn coarser_events_keep_their_times_and_polarities() {
+    let Some(python) = python() else { return };
+    let base = tempfile::tempdir().unwrap();
+    let here = base.path();
+    // The last two rows and columns do not fill a pixel of 4 x 4.
+    let mut fine = sized(1, 34, 1);
+    for (i, event) in fine.events.iter_mut().enumerate() {
+        event.t_us = 30 * i as i64;
+        // Half of the events are in four pixels, each of one polarity.
+        if i % 2 == 0 {
+            (event.x, event.y, event.polarity) = (event.x % 8, event.y % 8, event.x % 8 < 4);
+        }
+    }
+    write(&here.join("fine"), "a.npz", &fine);
+    let coarser = |out: &str, options: &[&str]| {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/coarser_events.py");
+        let arguments = [&[script, "fine", out, "4"][..], options].concat();
+        let output = Command::new(&python).args(arguments).current_dir(here).output().unwrap();
+        assert!(output.status.success(), "{}", printed(&output));
+        Pair::read(&here.join(out).join("a.npz")).unwrap()
+    };
+    let summed = coarser("summed", &[]);
+    let inside = fine.events.iter().filter(|e| e.x < 32 && e.y < 32);
+    let expected: Vec<Event> = inside.map(|e| Event { x: e.x / 4, y: e.y / 4, ..*e }).collect();
+    assert!(summed.events == expected, "{} events", summed.events.len());
+    assert_eq!((summed.scale_factor, summed.frames[0].size()), (4.0, Size::new(32, 32)));
+    assert_eq!(summed.truth.unwrap().images[0].size(), Size::new(32, 32));
+
+    // Between two events of a pixel, the polarities sum up to 16.
+    let events = coarser("again", &["--threshold-again"]).events;
+    assert!(!events.is_empty());
+    let mut all = expected.iter();
+    let mut sums = BTreeMap::<(u16, u16), (i32, bool)>::new();
+    for event in &events {
+        let pixel = loop {
+            let next = all.next().unwrap();
+            let (sum, _) = sums.entry((next.x, next.y)).or_insert((0, false));
+            *sum += if next.polarity { 1 } else { -1 };
+            if next == event {
+                break (next.x, next.y);
+            }
+        };
+        let (sum, known) = sums.insert(pixel, (0, true)).unwrap();
+        assert!(if known { sum.abs() == 16 } else { sum.abs() <= 24 }, "{sum} at {pixel:?}");
+        assert_eq!(sum > 0, event.polarity);
     }
 }
 

@@ -28,5 +28,7 @@ mod linked;
 mod loader;
 mod log;
 mod train_kill;
+#[cfg(unix)]
+mod train_script;
 mod troubleshooting;
 mod window;

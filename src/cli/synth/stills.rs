@@ -48,6 +48,10 @@ pub(super) struct Stills {
     /// Fraction of cameras that store light^(1/2.2) instead of linear light, 0 to 1.
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     curved: f64,
+    /// Range of the event cameras' ON thresholds, evenly distributed; the OFF threshold is 0.8 to 1.25
+    /// times as large [default: 0.1,0.35].
+    #[arg(long, value_name = "LOW,HIGH", value_parser = threshold_range)]
+    threshold_range: Option<Range>,
     /// YAML file with sensor noise and calibration errors, such as configs/held_out_noisy.yaml.
     #[arg(long, value_name = "FILE")]
     perturbations: Option<PathBuf>,
@@ -62,6 +66,22 @@ pub(super) struct Stills {
 fn blur(text: &str) -> Result<f64, String> {
     let blur = text.parse().ok().filter(|b: &f64| (0.0..=250.0).contains(b));
     blur.ok_or_else(|| "expected a blur in pixels, from 0 to 250".into())
+}
+
+/// The smallest and the largest contrast threshold.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    low: f64,
+    high: f64,
+}
+
+fn threshold_range(text: &str) -> Result<Range, String> {
+    let one = |t: &str| t.trim().parse().ok().filter(|c: &f64| (0.01..=1.5).contains(c));
+    let range = text.split_once(',').and_then(|(low, high)| Some((one(low)?, one(high)?)));
+    match range {
+        Some((low, high)) if low <= high => Ok(Range { low, high }),
+        _ => Err("expected LOW,HIGH from 0.01 to 1.5, such as 0.08,0.55".into()),
+    }
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -107,16 +127,12 @@ impl Stills {
             let value = serde_json::to_value(&perturbations)?;
             settings.as_object_mut().map(|s| s.insert("perturbations".into(), value));
         }
+        if let Some(Range { low, high }) = self.threshold_range {
+            let value = serde_json::json!([low, high]);
+            settings.as_object_mut().map(|s| s.insert("threshold_range".into(), value));
+        }
         let set = DatasetWriter::open(&self.out, settings)?;
-        let recipe = Recipe {
-            size: self.size,
-            max_blur_px: self.blur,
-            slow: 1.0,
-            gray: self.gray,
-            curved: self.curved,
-            perturbations,
-            ..Recipe::default()
-        };
+        let recipe = self.recipe(perturbations);
         let mut jobs: Vec<(String, u64, &Photographs)> = Vec::new();
         // Training scenes have even numbers and test scenes odd ones: none is ever in both.
         for (folder, photographs, count, parity) in
@@ -140,5 +156,20 @@ impl Stills {
             Ok(line)
         })?;
         report(&self.out, set, scale as f64, complete)
+    }
+
+    /// The distribution of the recordings.
+    fn recipe(&self, perturbations: Perturbations) -> Recipe {
+        let default = Recipe::default();
+        Recipe {
+            size: self.size,
+            max_blur_px: self.blur,
+            slow: 1.0,
+            gray: self.gray,
+            curved: self.curved,
+            thresholds: self.threshold_range.map_or(default.thresholds, |r| (r.low, r.high)),
+            perturbations,
+            ..default
+        }
     }
 }

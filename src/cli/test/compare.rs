@@ -1,6 +1,6 @@
 //! Baselines: the blurry input, and EDI with the camera's contrast thresholds.
 
-use super::report::{Report, Score};
+use super::report::{Report, Score, TOLERANCE_DB};
 use crate::cli::failure::Failure;
 use gem_live::deblur::edi;
 use gem_live::deblur::metrics::{psnr, ssim};
@@ -64,7 +64,8 @@ impl Comparison {
             println!("{name:<8}  {psnr:>8.2}  {ssim:>7.4}  {worst:>9.2}  {worse:>7.1}");
         }
         println!(
-            "worst: smallest gain over the blurry image; worse: share of images below the blurry one"
+            "worst: smallest gain over the blurry image; worse: share of images more than \
+             {TOLERANCE_DB} dB below it"
         );
     }
 }

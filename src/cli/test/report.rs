@@ -5,6 +5,10 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::path::Path;
 
+/// An image counts as worse than its input only if its PSNR is lower by more than this, in dB, so
+/// that the rounding of pixel values does not count.
+pub(super) const TOLERANCE_DB: f64 = 0.01;
+
 /// PSNR in dB and SSIM of one image.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Score {
@@ -75,13 +79,13 @@ impl Report {
     }
 
     /// The smallest PSNR gain in dB over the same image of `input`, and the percentage of images
-    /// that are worse than `input` by more than 0.01 dB.
+    /// that are worse than `input` by more than [`TOLERANCE_DB`].
     pub(super) fn gains_over(&self, input: &Self) -> (f64, f64) {
         let input: HashMap<(&str, usize), f64> =
             input.scores.iter().map(|s| ((s.sequence.as_str(), s.index), s.psnr)).collect();
         let gain = |s: &Score| Some(s.psnr - input.get(&(s.sequence.as_str(), s.index))?);
         let gains: Vec<f64> = self.scores.iter().filter_map(gain).collect();
-        let worse = gains.iter().filter(|g| **g < -0.01).count();
+        let worse = gains.iter().filter(|g| **g < -TOLERANCE_DB).count();
         let least = gains.iter().copied().fold(f64::INFINITY, f64::min);
         (least, 100.0 * worse as f64 / gains.len().max(1) as f64)
     }
@@ -139,5 +143,23 @@ impl Report {
         let Mean { psnr, ssim, .. } = self.overall();
         csv.push_str(&format!("overall,mean,{psnr},{ssim}\n"));
         Ok(gem_live::formats::atomic_file::write(&folder.join("results.csv"), csv.as_bytes())?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_worse_only_beyond_the_tolerance() {
+        let report = |psnr: [f64; 4]| Report {
+            scores: (psnr.into_iter().enumerate())
+                .map(|(index, psnr)| Score { sequence: "a".to_owned(), index, psnr, ssim: 1.0 })
+                .collect(),
+            left_out: 0,
+        };
+        let input = report([30.0; 4]);
+        let (least, worse) = report([29.0, 29.992, 30.0, 31.0]).gains_over(&input);
+        assert_eq!((least, worse), (-1.0, 25.0));
     }
 }

@@ -2,6 +2,7 @@
 //! photographs or recordings.
 
 mod data;
+mod loss;
 
 use super::common::{minutes, out_folder, read_weights, thresholds};
 use super::consistency::EventOptions;
@@ -14,16 +15,16 @@ use gem_live::formats::config::Config;
 use gem_live::network::Weights;
 use gem_live::train::adam::Optimizer;
 use gem_live::train::cpu::{Net, Offsets};
-use gem_live::train::loss::Criterion;
 use gem_live::train::recipe::{Stage, TrainingRecipe};
 use gem_live::train::supervised::{self, Settings};
 use gem_live::train::{Device, ThresholdError, published};
+use loss::{LossName, criterion};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// Options that conflict with --config: the published stages read these settings from the file.
-const SUPERVISED: [&str; 11] = [
+const SUPERVISED: [&str; 12] = [
     "out",
     "init",
     "steps",
@@ -31,6 +32,7 @@ const SUPERVISED: [&str; 11] = [
     "crop",
     "blur",
     "learning_rate",
+    "loss",
     "motion_weight",
     "seed",
     "thresholds",
@@ -45,7 +47,8 @@ Examples:
   gem-live train --recordings DATA --out RUN --minutes 60
 
 Ctrl-C stops the training after its state was written. Weights that start at random make images
-worse than the blurry ones at first; that is expected for the first thousands of steps.")]
+worse than the blurry ones at first: for up to a few hundred steps with the loss log-mse, for longer
+with l1.")]
 #[command(group(clap::ArgGroup::new("data").args(["config", "photos", "recordings"]).required(true)))]
 pub(crate) struct Train {
     /// Run the published stages of one of the authors' YAML files. Steps, sizes, rates and seed
@@ -62,7 +65,7 @@ pub(crate) struct Train {
     no_held_out: bool,
     /// With --photos: file with the whole schedule, such as configs/train_weights.yaml. Replaces
     /// the options for steps, sizes, rates and losses.
-    #[arg(long, conflicts_with_all = ["config", "recordings", "steps", "batch", "crop", "blur", "learning_rate", "motion_weight", "offsets"])]
+    #[arg(long, conflicts_with_all = ["config", "recordings", "steps", "batch", "crop", "blur", "learning_rate", "loss", "motion_weight", "offsets"])]
     recipe: Option<PathBuf>,
     /// Folder of MS-RBD recordings with sharp images (repeatable; ratios of image to event
     /// resolution may differ): supervised training on train/, validation on test/.
@@ -96,9 +99,13 @@ pub(crate) struct Train {
     /// Peak learning rate.
     #[arg(long, alias = "rate", default_value_t = 1e-3)]
     learning_rate: f64,
-    /// Extra weight in the loss of pixels that differ between blurry and sharp.
-    #[arg(long, alias = "emphasis", default_value_t = 20.0)]
-    motion_weight: f32,
+    /// Loss: l1 (mean absolute difference), or log-mse (logarithm of each exposure's mean squared
+    /// error) [default: log-mse with --init of weights that read the event prior, otherwise l1].
+    #[arg(long, value_enum)]
+    loss: Option<LossName>,
+    /// With the loss l1: extra weight of pixels that differ between blurry and sharp [default: 20].
+    #[arg(long, alias = "emphasis")]
+    motion_weight: Option<f32>,
     /// Offsets of the deformable convolutions: learned, as published and several times slower, or
     /// zero [default: learned with --config, otherwise zero].
     #[arg(long, value_enum)]
@@ -191,7 +198,7 @@ impl Train {
         let init = self.init.as_ref().map(|path| read_weights(path)).transpose()?;
         let recipe = match &self.recipe {
             Some(path) => TrainingRecipe::read(path)?,
-            None => self.plain_recipe(offsets, init.as_ref()),
+            None => self.plain_recipe(offsets, init.as_ref())?,
         };
         let layout = Net::layout(recipe.event_input);
         let first = match &init {
@@ -263,11 +270,16 @@ impl Train {
     }
 
     /// The schedule given by the options.
-    fn plain_recipe(&self, offsets: Offsets, init: Option<&Weights>) -> TrainingRecipe {
-        TrainingRecipe {
+    fn plain_recipe(
+        &self,
+        offsets: Offsets,
+        init: Option<&Weights>,
+    ) -> Result<TrainingRecipe, Failure> {
+        let event_input = init.map_or_else(EventInput::default, Weights::event_input);
+        Ok(TrainingRecipe {
             name: "command line".to_owned(),
-            event_input: init.map_or_else(EventInput::default, Weights::event_input),
-            criterion: Criterion::L1 { motion_weight: self.motion_weight },
+            event_input,
+            criterion: criterion(self.loss, self.motion_weight, event_input)?,
             optimizer: Optimizer::Adam,
             learning_rate: self.learning_rate,
             warmup_steps: (self.steps / 10).clamp(1, 300),
@@ -282,6 +294,6 @@ impl Train {
                 offsets,
             }],
             samples: Recipe::default(),
-        }
+        })
     }
 }

@@ -39,6 +39,12 @@ fn options_without_effect_are_rejected() {
     rejected("deblur a.npz --out o --engine cpu --device 0", "--gpu has no effect");
     let counts = "--thresholds has no effect with weights that read counts";
     rejected("train --recordings d --out o --thresholds 0.2", counts);
+    for option in ["--loss l1", "--motion-weight 5"] {
+        rejected(&format!("train --photos p --out o --recipe r {option}"), "cannot be used with");
+        rejected(&format!("train --config c {option}"), "cannot be used with");
+    }
+    let log_mse = "--motion-weight has no effect with the loss log-mse";
+    rejected("train --recordings d --out o --loss log-mse --motion-weight 5", log_mse);
     rejected("export a --out x --test-sequence a --seed 2", "cannot be used with");
     rejected("align --print-board 640x480 --views 3", "cannot be used with");
     rejected("align --print-board 640x480 --frame a --event b", "cannot be used with");
@@ -66,5 +72,9 @@ fn numbers_out_of_range_are_rejected_with_the_range() {
         rejected(&record, "'--frames <FRAMES>'");
     }
     rejected("deblur a.npz --out o --frames 0", "'--frames <N>'");
+    for range in ["0.3", "0.3,0.2", "0,0.3", "0.1,NaN"] {
+        let stills = format!("synth stills photos --out o --threshold-range {range}");
+        rejected(&stills, "expected LOW,HIGH from 0.01 to 1.5");
+    }
     rejected("bench --scale 0", "expected a scale from 0.1 to 64");
 }
