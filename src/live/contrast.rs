@@ -114,7 +114,7 @@ impl LiveContrast {
             if !state.changed.is_some_and(is_due) {
                 return;
             }
-            state.to_store()
+            state.next_to_store()
         };
         if let Some(stored) = stored {
             stored.write();
@@ -212,7 +212,7 @@ impl State {
 
     /// What is to be stored: that thresholds were set by hand or are no longer, or a sufficiently
     /// accurate estimate.
-    fn to_store(&mut self) -> Option<Stored> {
+    fn next_to_store(&mut self) -> Option<Stored> {
         let serial = self.serial.clone()?;
         let is_changed = self.changed.take().is_some();
         let is_good = |c: &Contrast| c.source == ContrastSource::Estimated && c.is_accurate();
@@ -232,7 +232,7 @@ impl State {
     }
 
     fn store(&mut self) {
-        if let Some(stored) = self.to_store() {
+        if let Some(stored) = self.next_to_store() {
             stored.write();
         }
     }
@@ -268,7 +268,7 @@ fn estimate(pairs: &Receiver<(u64, Pair)>, shared: &Weak<Mutex<State>>) {
             }
             (state.estimated, state.unsaved) = (estimator.contrast(), true);
             let is_due = state.stored.is_none_or(|at| at.elapsed() > STORE_INTERVAL);
-            if is_due { state.to_store() } else { None }
+            if is_due { state.next_to_store() } else { None }
         };
         if let Some(stored) = stored {
             stored.write();
