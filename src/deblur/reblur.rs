@@ -5,7 +5,7 @@
 //! camera's values must be proportional to light, as in MS-RBD recordings.
 //!
 //! [`default_reblur_instants`] is the rule that the command line, the window and the live pipeline
-//! follow unless they are told otherwise.
+//! follow unless an option or setting overrides it.
 
 use crate::exposure::Exposure;
 use crate::image::ImageF32;

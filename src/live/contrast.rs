@@ -36,7 +36,7 @@ pub struct LiveContrast(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// For this run, whatever the camera.
+    /// For this run, for every camera.
     given: Option<Thresholds>,
     /// For this camera, or for this source if it has no serial number.
     by_hand: Option<Thresholds>,
@@ -82,7 +82,7 @@ impl LiveContrast {
         self.state().estimated
     }
 
-    /// Uses these thresholds for this run, whatever the camera; `None` returns to the camera's.
+    /// Uses these thresholds for every camera of this run; `None` returns to the camera's.
     /// Invalid thresholds count as `None`.
     pub fn set(&self, thresholds: Option<Thresholds>) {
         self.state().given = thresholds.filter(Thresholds::is_valid);

@@ -207,7 +207,7 @@ fn the_authors_loader_accepts_exported_recordings() {
     }
 }
 
-/// `scripts/coarser_events.py` sums event pixels, and thresholds their sums again if it is told to.
+/// `scripts/coarser_events.py` sums event pixels, and thresholds their sums again with its option.
 #[test]
 fn coarser_events_keep_their_times_and_polarities() {
     let Some(python) = python() else { return };

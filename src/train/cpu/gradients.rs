@@ -14,7 +14,7 @@ pub struct Processor {
     layout: Layout,
     offsets: Offsets,
     teacher: Option<Net>,
-    /// One per sample of the last batch: new memory in every step would cost a tenth of it.
+    /// One per sample of the last batch, because new memory in every step costs page faults.
     buffers: Vec<Gradient>,
 }
 
