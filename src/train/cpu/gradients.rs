@@ -23,29 +23,30 @@ impl Processor {
     pub fn new(event_input: EventInput, offsets: Offsets) -> Self {
         Self { layout: Net::layout(event_input), offsets, teacher: None, buffers: Vec::new() }
     }
+}
 
-    fn sum<T: Sync>(
-        &self,
-        buffers: &mut Vec<Gradient>,
-        samples: &[T],
-        one: impl Fn(&T, (&mut Gradient, f32)) -> Result<Losses, EngineError> + Sync,
-    ) -> Result<(Losses, Vec<f32>), TrainError> {
-        let share = 1.0 / samples.len().max(1) as f32;
-        buffers.resize_with(samples.len(), || Gradient::zeros(&self.layout));
-        let results: Vec<Losses> = samples
-            .par_iter()
-            .zip(buffers.par_iter_mut())
-            .map(|(sample, gradient)| {
-                gradient.clear();
-                one(sample, (gradient, share))
-            })
-            .collect::<Result<_, _>>()?;
-        let mut losses = Losses::default();
-        results.iter().for_each(|one| losses.add(one, f64::from(share)));
-        let Some((sum, rest)) = buffers.split_first_mut() else { return Ok((losses, Vec::new())) };
-        rest.iter().for_each(|gradient| sum.add(gradient));
-        Ok((losses, sum.flatten(&self.layout)))
-    }
+/// The mean of the samples' losses, and the flat mean of their gradients; `buffers` are reused.
+fn sum<T: Sync>(
+    layout: &Layout,
+    buffers: &mut Vec<Gradient>,
+    samples: &[T],
+    one: impl Fn(&T, (&mut Gradient, f32)) -> Result<Losses, EngineError> + Sync,
+) -> Result<(Losses, Vec<f32>), TrainError> {
+    let share = 1.0 / samples.len().max(1) as f32;
+    buffers.resize_with(samples.len(), || Gradient::zeros(layout));
+    let results: Vec<Losses> = samples
+        .par_iter()
+        .zip(buffers.par_iter_mut())
+        .map(|(sample, gradient)| {
+            gradient.clear();
+            one(sample, (gradient, share))
+        })
+        .collect::<Result<_, _>>()?;
+    let mut losses = Losses::default();
+    results.iter().for_each(|one| losses.add(one, f64::from(share)));
+    let Some((sum, rest)) = buffers.split_first_mut() else { return Ok((losses, Vec::new())) };
+    rest.iter().for_each(|gradient| sum.add(gradient));
+    Ok((losses, sum.flatten(layout)))
 }
 
 impl Gradients for Processor {
@@ -60,21 +61,19 @@ impl Gradients for Processor {
         batch: Batch<'_>,
     ) -> Result<(Losses, Vec<f32>), TrainError> {
         let net = Net::new(&self.layout, parameters, self.offsets);
-        let mut buffers = std::mem::take(&mut self.buffers);
-        let result = match batch {
+        let Self { layout, buffers, teacher, .. } = self;
+        match batch {
             Batch::Labelled { samples, criterion } => {
-                self.sum(&mut buffers, samples, |sample, to| {
+                sum(layout, buffers, samples, |sample, to| {
                     loss::labelled(&net, sample, criterion, Some(to))
                 })
             }
             Batch::Unlabelled { samples, objective } => {
-                let teacher = self.teacher.as_ref();
-                self.sum(&mut buffers, samples, |sample, to| {
+                let teacher = teacher.as_ref();
+                sum(layout, buffers, samples, |sample, to| {
                     loss::unlabelled(&net, teacher, sample, objective, Some(to))
                 })
             }
-        };
-        self.buffers = buffers;
-        result
+        }
     }
 }
