@@ -165,7 +165,8 @@ unsafe fn sample<S: Simd>(input: &Map, sy: f32, sx: f32, mask: f32, to: &mut [f3
     ];
     // SAFETY: -1 <= y0 < h and likewise for x0, so all four pixels are within map and border.
     unsafe {
-        let [a, b, d, e] = weights.map(|v| S::splat(v));
+        let [a, b, d, e] = weights;
+        let (a, b, d, e) = (S::splat(a), S::splat(b), S::splat(d), S::splat(e));
         let mut i = 0;
         while i < to.len() {
             let p = at.add(i);

@@ -18,6 +18,9 @@ pub enum Isa {
 }
 
 /// Work that can be compiled for any instruction set.
+///
+/// Methods of [`Simd`] belong in functions that are `inline(always)`, not in closures: a closure is
+/// compiled without the instruction set, and every method in it becomes a call through memory.
 pub(crate) trait Task {
     /// # Safety
     /// The CPU supports `S`'s instructions. Implementations are `inline(always)`.

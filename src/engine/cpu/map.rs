@@ -133,9 +133,15 @@ impl Map {
     ) -> Self {
         let mut map = buffers.map(h, w, c, pad);
         map.for_rows(0, |_, y, row| {
-            for (ch, plane) in chw.chunks_exact(h * w).enumerate() {
-                for (x, v) in plane[y * w..][..w].iter().enumerate() {
-                    row[x * c + ch] = f(*v);
+            // A block of pixels at a time: a whole row does not fit into the first-level cache.
+            const BLOCK: usize = 32;
+            for (i, pixels) in row.chunks_mut(BLOCK * c).enumerate() {
+                let (start, count) = (y * w + i * BLOCK, pixels.len() / c);
+                for (channel, plane) in chw.chunks_exact(h * w).enumerate() {
+                    let values = &plane[start..][..count];
+                    for (pixel, v) in pixels.chunks_exact_mut(c).zip(values) {
+                        pixel[channel] = f(*v);
+                    }
                 }
             }
         });
