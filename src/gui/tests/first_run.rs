@@ -141,6 +141,8 @@ fn event_cameras_are_chosen_beside_a_frame_camera() {
         let events = format!("{name}:0050a2b").parse::<SourceName>().unwrap();
         assert_eq!(w.state().session.name, Sources::Two { frames, events });
         assert_eq!(w.state().dialogs.open, None);
+        // Its message would move the next dialog's buttons while they are clicked.
+        until(&mut w, "the message that it cannot be opened", |w| !w.session.opening());
         // The next one begins without a serial number.
         w.state_mut().session.name = Sources::One(SourceName::davis(None));
         w.run_steps(2);
