@@ -90,7 +90,7 @@ pub struct ImportOptions {
     /// Names of the columns of the text file of events, in order, of x, y, t, p; others are
     /// ignored.
     pub columns: Option<Vec<String>>,
-    /// Unit of the times of events in text files and npz files.
+    /// Unit of the times of events in text files and npz files, and of all times in HDF5 files.
     pub event_unit: Option<TimeUnit>,
     /// Unit of the times of frames in text files.
     pub frame_unit: Option<TimeUnit>,
