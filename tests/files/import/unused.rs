@@ -104,3 +104,29 @@ fn options_that_some_of_the_recordings_use_are_reported_for_the_others() {
     let error = run(&averaged, here).unwrap_err();
     assert!(error.contains("--stamp") && error.contains("cannot be used with"), "{error}");
 }
+
+#[test]
+fn exposures_of_the_recording_come_before_stated_ones_which_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let named = |k: usize, [start, end]: [i64; 2]| format!("{k:06}.png,{start},{}\n", end - start);
+    text_export(&here.join("lengths"), "name,timestamp_us,exposure_us\n", named);
+    let ends = |_, [start, end]: [i64; 2]| format!("{start},{end}\n");
+    text_export(&here.join("ends"), "exposure_start_us,exposure_end_us\n", ends);
+    text_export(&here.join("none"), "", |_, [start, _]| format!("{start}\n"));
+    let cases: [(&str, &[&str], Option<&str>); 4] = [
+        ("lengths", &["--exposure-us", "9000"], Some("--exposure-us")),
+        ("ends", &["--contiguous", "--stamp", "middle"], Some("--contiguous, --stamp")),
+        ("ends", &[], None),
+        ("none", &["--exposure-us", "12000"], None),
+    ];
+    for (k, (source, options, wanted)) in cases.into_iter().enumerate() {
+        let set = format!("set{k}");
+        let printed =
+            run(&[&["import", source, "--out", &set][..], options].concat(), here).unwrap();
+        same(&imported(&here.join(&set)), &pairs(), source);
+        let found = printed.lines().find_map(|line| line.trim().strip_prefix("not used: "));
+        let wanted = wanted.map(|o| format!("{o}: the recording has its own exposures"));
+        assert_eq!(found, wanted.as_deref(), "{source}: {printed}");
+    }
+}
