@@ -120,9 +120,9 @@ pub(super) struct Reblur {
 }
 
 /// Returns an error that names the given options, because `because` makes them meaningless.
-pub(super) fn without_effect<const N: usize>(
+pub(super) fn without_effect<'a>(
     because: &str,
-    options: [(&str, bool); N],
+    options: impl IntoIterator<Item = (&'a str, bool)>,
 ) -> Result<(), Failure> {
     let given: Vec<&str> =
         options.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect();

@@ -2,8 +2,9 @@
 
 mod advice;
 mod run;
+mod unused;
 
-use super::common::{out_folder, without_effect};
+use super::common::out_folder;
 use super::failure::Failure;
 use super::interrupt::Finishing;
 use super::synth::target::{Folder, named, next_step, size};
@@ -20,6 +21,7 @@ use run::Run;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use unused::refuse_unused;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,13 +59,15 @@ pub(crate) struct Import {
     /// to the next, as in EFNet's GoPro. The first and the last frame are left out.
     #[arg(long)]
     contiguous: bool,
-    /// What the timestamps of frames refer to, where only an exposure time is known.
-    #[arg(long, value_enum, default_value_t = StampName::Start)]
-    stamp: StampName,
+    /// What the timestamps of frames refer to, where only an exposure time is known [default:
+    /// start].
+    #[arg(long, value_enum)]
+    stamp: Option<StampName>,
     /// Columns of the text file of events in their order, of x, y, t, p; other names are ignored.
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     columns: Option<Vec<String>>,
-    /// Unit of the times of events in text and npz files: s, ms, us or ns.
+    /// Unit of the times of events in text and npz files, and of all times in HDF5 files: s, ms,
+    /// us or ns.
     #[arg(long, visible_alias = "time-unit", value_name = "UNIT", value_parser = unit)]
     event_unit: Option<TimeUnit>,
     /// Unit of the times of frames in text files: s, ms, us or ns.
@@ -85,7 +89,7 @@ pub(crate) struct Import {
     #[arg(long, value_name = "TOPIC")]
     event_topic: Option<String>,
     /// HS-ERGB and BS-ERGB: average this many sharp frames into a blurry one.
-    #[arg(long, value_name = "N", conflicts_with_all = ["exposure_us", "contiguous"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["exposure_us", "contiguous", "stamp"])]
     #[arg(value_parser = clap::value_parser!(u16).range(2..=10_000))]
     average: Option<u16>,
     /// With --average: number of the frames that are kept as ground truth [default: 7].
@@ -145,10 +149,7 @@ impl Import {
             }
             sources.extend(found);
         }
-        if !sources.iter().any(ForeignSource::is_time_lens) {
-            let because = "recordings other than HS-ERGB and BS-ERGB";
-            without_effect(because, [("--average", self.average.is_some())])?;
-        }
+        refuse_unused(&self.given(), &sources)?;
         refuse_repeated(&sources)?;
         self.refuse_source(&sources)?;
         let style = ProgressStyle::with_template("{bar:32} {pos}/{len}  {eta} left  {msg}")
@@ -229,14 +230,31 @@ impl Import {
         Err(format!("{out}: it is part of what is imported: give another folder with --out").into())
     }
 
+    /// The options that were given, of those that not every format uses.
+    fn given(&self) -> Vec<&'static str> {
+        let all = [
+            ("--exposure-us", self.exposure_us.is_some()),
+            ("--contiguous", self.contiguous),
+            ("--stamp", self.stamp.is_some()),
+            ("--columns", self.columns.is_some()),
+            ("--event-unit", self.event_unit.is_some()),
+            ("--frame-unit", self.frame_unit.is_some()),
+            ("--bgr", self.bgr),
+            ("--frame-topic", self.frame_topic.is_some()),
+            ("--event-topic", self.event_topic.is_some()),
+            ("--average", self.average.is_some()),
+        ];
+        all.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect()
+    }
+
     fn options(&self) -> ImportOptions {
         let exposure = self.exposure_us.map(FrameExposure::Us);
         ImportOptions {
             exposure: exposure.or(self.contiguous.then_some(FrameExposure::Contiguous)),
             stamp: match self.stamp {
-                StampName::Start => Stamp::Start,
-                StampName::Middle => Stamp::Middle,
-                StampName::End => Stamp::End,
+                None | Some(StampName::Start) => Stamp::Start,
+                Some(StampName::Middle) => Stamp::Middle,
+                Some(StampName::End) => Stamp::End,
             },
             columns: self
                 .columns

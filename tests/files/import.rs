@@ -14,6 +14,7 @@ mod other_formats;
 mod pictures;
 mod played;
 mod refused;
+mod unused;
 mod warned;
 
 use gem_live::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, FrameTiming, Packet};

@@ -23,7 +23,7 @@ use crate::event::Event;
 use crate::formats::limits::{MAX_EVENTS, MAX_TIME_US, check_image};
 use crate::image::{ImageU8, Size};
 use crate::sequence::GroundTruth;
-use exposures::exposures;
+use exposures::{exposures, has_own};
 use order::check_order;
 use polarities::polarities;
 use sensor::{seen, sensor};
@@ -124,6 +124,7 @@ impl EfNet {
         let unit = options.event_unit.unwrap_or_else(|| guess_unit(all));
         let us = |t: f64| (t * unit.in_us()).round() as i64;
         remarks.push(format!("times in {}", unit.symbol()));
+        remarks.extend(options.unused(true).filter(|_| has_own(&stamps)));
         let exposures = exposures(path, &stamps, us, options)?;
         let frames = frames(&names, exposures, &mut skipped);
         let values = file.array(&format!("images/{first}"))?;

@@ -10,6 +10,7 @@ mod epochs;
 mod error;
 mod event_store;
 mod folder;
+mod format;
 mod hdf5;
 mod highrev;
 mod matching;
@@ -27,6 +28,7 @@ mod text_times;
 mod time_lens;
 
 pub use error::ImportError;
+pub use format::ForeignFormat;
 pub use open::{ForeignSource, find_foreign, foreign_at};
 pub use options::{FrameExposure, ImportOptions, Stamp, TimeUnit};
 pub use pairs::{check, doubt, pair, pair_count};

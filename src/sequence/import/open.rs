@@ -2,6 +2,7 @@
 
 use super::efnet::EfNet;
 use super::error::ImportError;
+use super::format::ForeignFormat;
 use super::highrev::{self, HighRev};
 use super::options::ImportOptions;
 use super::recording::ForeignRecording;
@@ -45,6 +46,17 @@ impl ForeignSource {
             _ => stem,
         };
         Self { path: path.to_owned(), name, format }
+    }
+
+    /// The format.
+    pub fn format(&self) -> ForeignFormat {
+        match self.format {
+            Format::Folder => ForeignFormat::Pictures,
+            Format::HighRev(_) => ForeignFormat::HighRev,
+            Format::TimeLens => ForeignFormat::TimeLens,
+            Format::EfNet => ForeignFormat::EfNet,
+            Format::Ros => ForeignFormat::Ros,
+        }
     }
 
     /// Whether the frames can be averaged into blurry ones: HS-ERGB and BS-ERGB.

@@ -90,7 +90,7 @@ pub struct ImportOptions {
     /// Names of the columns of the text file of events, in order, of x, y, t, p; others are
     /// ignored.
     pub columns: Option<Vec<String>>,
-    /// Unit of the times of events in text files and npz files.
+    /// Unit of the times of events in text files and npz files, and of all times in HDF5 files.
     pub event_unit: Option<TimeUnit>,
     /// Unit of the times of frames in text files.
     pub frame_unit: Option<TimeUnit>,
@@ -115,6 +115,20 @@ impl ImportOptions {
             Stamp::End => stamp_us.saturating_sub(exposure_us),
         };
         [start, start.saturating_add(exposure_us)]
+    }
+
+    /// A remark on stated options that are not used, because the recording has the exposure times of its
+    /// frames; `has_starts` if it also has when each exposure started.
+    pub(super) fn unused(&self, has_starts: bool) -> Option<String> {
+        let exposure = self.exposure.map(|exposure| match exposure {
+            FrameExposure::Us(_) => "--exposure-us",
+            FrameExposure::Contiguous => "--contiguous",
+        });
+        let stamp = (has_starts && self.stamp != Stamp::Start).then_some("--stamp");
+        let options: Vec<&str> = exposure.into_iter().chain(stamp).collect();
+        (!options.is_empty()).then(|| {
+            format!("not used: {}: the recording has its own exposures", options.join(", "))
+        })
     }
 
     /// Exposures of frames of which only the timestamps are known; `None` for frames without one.
@@ -170,5 +184,20 @@ mod tests {
         let found = gapless.exposures(path, &[0, 100, 300, 400]).unwrap();
         assert_eq!(found, [None, Some([50, 200]), Some([200, 350]), None]);
         assert_eq!(gapless.exposures(path, &[5]).unwrap(), [None]);
+    }
+
+    #[test]
+    fn options_that_own_exposures_replace_are_named() {
+        let named = |exposure, stamp, has_starts| {
+            let options = ImportOptions { exposure, stamp, ..ImportOptions::default() };
+            options.unused(has_starts).map(|remark| remark.split(": ").nth(1).unwrap().to_owned())
+        };
+        let us = Some(FrameExposure::Us(100));
+        assert_eq!(named(None, Stamp::Start, true), None);
+        assert_eq!(named(None, Stamp::End, false), None);
+        assert_eq!(named(us, Stamp::End, false).unwrap(), "--exposure-us");
+        assert_eq!(named(None, Stamp::End, true).unwrap(), "--stamp");
+        let both = named(Some(FrameExposure::Contiguous), Stamp::Middle, true);
+        assert_eq!(both.unwrap(), "--contiguous, --stamp");
     }
 }

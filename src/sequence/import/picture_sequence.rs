@@ -80,6 +80,8 @@ impl PictureSequence {
         }
         let stamps: Vec<i64> = timed.iter().map(|(_, time)| time.stamp_us).collect();
         let known = timed.iter().all(|(_, t)| t.end_us.is_some() || t.exposure_us.is_some());
+        let has_starts = timed.iter().all(|(_, t)| t.end_us.is_some());
+        remarks.extend(options.unused(has_starts).filter(|_| known));
         let (mut stated, mut from) = (Vec::new(), 0);
         // Exposures without a gap reach to neighbours of the same epoch, of which none is missing.
         let mut ends = [begins.as_slice(), gaps.as_slice(), &[stamps.len()]].concat();

@@ -15,7 +15,12 @@ pub(super) fn save_rows(path: &Path, rows: &[[f64; 4]]) {
 }
 
 /// Writes frames as HS-ERGB has them, with events as `row` has them; `more` are added to the first file.
-fn scene(folder: &Path, wanted: &[Pair], row: impl Fn(&Event) -> [f64; 4], more: &[[f64; 4]]) {
+pub(super) fn scene(
+    folder: &Path,
+    wanted: &[Pair],
+    row: impl Fn(&Event) -> [f64; 4],
+    more: &[[f64; 4]],
+) {
     let mut times = String::new();
     for (k, (blurry, [start, _], _)) in frames(wanted).iter().enumerate() {
         save(blurry, &folder.join(format!("images/{k:06}.png")));

@@ -183,6 +183,10 @@ fn tools_hdf5_bags_and_mcap_equal_ms_rbd() {
         same(&imported(&here.join(file)), wanted, file);
         restored_alike(here, file, wanted);
         assert!(printed.contains(remark), "{file}: {printed}");
+        let set = format!("stated-{file}");
+        let printed = run(&["import", &path, "--out", &set, "--exposure-us", "9"], here).unwrap();
+        same(&imported(&here.join(&set)), wanted, file);
+        assert!(printed.contains("not used: --exposure-us: "), "{file}: {printed}");
         // Cut off in the middle: an error or what is left, never a panic or a wrong result.
         let bytes = std::fs::read(&path).unwrap();
         let cut = format!("cut-{file}");

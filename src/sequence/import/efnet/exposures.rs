@@ -4,6 +4,11 @@ use crate::sequence::import::error::ImportError;
 use crate::sequence::import::options::{FrameExposure, ImportOptions};
 use std::path::Path;
 
+/// Whether the file has exposures, so that none that is stated is used.
+pub(super) fn has_own(stamps: &[[Option<f64>; 3]]) -> bool {
+    stamps.iter().any(|[_, start, end]| start.is_some() && end.is_some())
+}
+
 /// Exposures by the attributes, or around the timestamps as stated; `None` for frames whose times are
 /// not numbers, and for those that have no exposure as stated.
 pub(super) fn exposures(
@@ -21,8 +26,7 @@ pub(super) fn exposures(
         return Ok(known);
     }
     // A picture that lacks what others have is left out.
-    let any_exposed = stamps.iter().any(|[_, start, end]| start.is_some() && end.is_some());
-    if any_exposed {
+    if has_own(stamps) {
         return Ok(stamps.iter().map(|stamp| exposure(stamp).flatten()).collect());
     }
     let times: Vec<i64> = stamps.iter().map(|[t, ..]| t.map_or(0, &us)).collect();
@@ -63,11 +67,13 @@ mod tests {
         assert_eq!(found, [Some([1, 5]), None, None, Some([20, 25])]);
         // A picture without the attributes that others have.
         let stamps = [known(1.0, 5.0), [Some(7.0), None, None], known(11.0, 15.0)];
+        assert!(has_own(&stamps));
         let found = exposures(path, &stamps, us, &ImportOptions::default()).unwrap();
         assert_eq!(found, [Some([1, 5]), None, Some([11, 15])]);
         let stamps = [0.0, 10.0, nan, 30.0, 40.0, 50.0].map(|t| [Some(t), None, None]);
         let with =
             |exposure| ImportOptions { exposure: Some(exposure), ..ImportOptions::default() };
+        assert!(!has_own(&stamps));
         let found = exposures(path, &stamps, us, &with(FrameExposure::Us(5))).unwrap();
         let each = |t: i64| Some([t, t + 5]);
         assert_eq!(found, [each(0), each(10), None, each(30), each(40), each(50)]);

@@ -184,6 +184,7 @@ impl RosRecording {
             return options.exposures(path, &stamps);
         };
         remarks.push(format!("exposure times of {topic}, in us"));
+        remarks.extend(options.unused(false));
         let first = frames.iter().find_map(|f| f.exposure_us);
         // Frames before the first message have its exposure.
         let each =
