@@ -63,6 +63,7 @@ fn frame(number: i64) -> FramePacket {
         arrived: Timestamp::from_us(start + 17_000),
         picture,
         truth: None,
+        contrast: None,
     }
 }
 

@@ -46,6 +46,7 @@ fn exposure(index: u64, picture: &ImageU8) -> Arc<SyncedExposure> {
             arrived: Timestamp::now(),
             picture: picture.clone(),
             truth: None,
+            contrast: None,
         },
         index,
         events: events.collect(),

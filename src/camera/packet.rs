@@ -1,6 +1,6 @@
 //! The packets that cameras deliver.
 
-use crate::event::{EventBuffer, Trigger};
+use crate::event::{Contrast, EventBuffer, Trigger};
 use crate::image::{ImageU8, Size};
 use crate::time::{EventClock, FrameClock, HostClock, Timestamp};
 
@@ -66,6 +66,8 @@ pub struct FramePacket {
     pub picture: ImageU8,
     /// Sharp ground-truth image at the middle of the exposure; only a simulation provides it.
     pub truth: Option<ImageU8>,
+    /// Contrast thresholds of the event camera, if they are known for the file that is played.
+    pub contrast: Option<Contrast>,
 }
 
 /// A packet sent by a camera.

@@ -3,9 +3,12 @@
 use super::failure::Failure;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use gem_live::Deblurrer;
+use gem_live::deblur::reblur_instants_for;
 use gem_live::engine::{self, Choice, SparseEngine};
 use gem_live::event::Thresholds;
+use gem_live::exposure::Exposure;
 use gem_live::network::Weights;
+use gem_live::time::TimeRange;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -110,13 +113,22 @@ pub(super) fn out_folder() -> impl TypedValueParser<Value = PathBuf> {
 }
 
 /// Reblurring, where it is not the default.
-#[derive(Clone, Copy, clap::Args)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::Args)]
 pub(super) struct Reblur {
     /// Add the difference between the blurry frame and the mean of N restored instants: often a
-    /// better image, for N times the computation.
+    /// better image, for N times the computation. Without N, the mean is that of the instants that
+    /// are restored anyway if they are the centres of five or more equal parts, otherwise of nine.
     #[arg(id = "reblur", long = "reblur", value_name = "N", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "9", value_parser = clap::value_parser!(u16).range(5..))]
-    pub(super) instants: Option<u16>,
+    #[arg(value_parser = clap::value_parser!(u16).range(5..))]
+    pub(super) instants: Option<Option<u16>>,
+}
+
+impl Reblur {
+    /// How many instants an exposure that is restored at these targets is reblurred with; `None`
+    /// without the option.
+    pub(super) fn count(self, exposure: &Exposure, targets: &[TimeRange]) -> Option<u16> {
+        Some(self.instants?.unwrap_or_else(|| reblur_instants_for(exposure, targets)))
+    }
 }
 
 /// Returns an error that names the given options, because `because` makes them meaningless.

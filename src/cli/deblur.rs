@@ -185,7 +185,7 @@ impl Deblur {
 
     fn reblurring(&self) -> Reblurring {
         match self.reblur.instants {
-            Some(count) => Reblurring::With(count),
+            Some(_) => Reblurring::With(self.reblur),
             None if self.frames.is_some() && !self.no_reblur => Reblurring::Default,
             None => Reblurring::Never,
         }
@@ -256,7 +256,6 @@ struct Job {
 mod tests {
     use super::*;
     use clap::FromArgMatches;
-    use gem_live::deblur::DEFAULT_REBLUR_INSTANTS;
 
     /// `deblur` with this option, for one recording.
     fn deblur(option: &str) -> Result<Deblur, clap::Error> {
@@ -271,8 +270,9 @@ mod tests {
     #[test]
     fn a_recording_after_reblur_is_no_number_of_instants() {
         let parse = |option: &str| deblur(option).map(|deblur| deblur.reblur.instants);
-        assert_eq!(parse("--reblur").ok(), Some(Some(DEFAULT_REBLUR_INSTANTS)));
-        assert_eq!(parse("--reblur=5").ok(), Some(Some(5)));
+        assert_eq!(parse("--reblur").ok(), Some(Some(None)));
+        assert_eq!(parse("--reblur=5").ok(), Some(Some(Some(5))));
+        assert_eq!(parse("--large-blur").ok(), Some(None));
         assert!(parse("--reblur=4").is_err(), "fewer do not represent the mean");
     }
 
@@ -281,7 +281,8 @@ mod tests {
         for (option, expected) in [
             ("--frames=9", Reblurring::Default),
             ("--at=0.5", Reblurring::Never),
-            ("--reblur=7", Reblurring::With(7)),
+            ("--reblur=7", Reblurring::With(Reblur { instants: Some(Some(7)) })),
+            ("--reblur", Reblurring::With(Reblur { instants: Some(None) })),
         ] {
             assert_eq!(deblur(option).unwrap().reblurring(), expected, "{option}");
         }

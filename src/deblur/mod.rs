@@ -15,6 +15,7 @@ pub use edi::edi;
 pub use in_flight::{Pictures, SharedExposure};
 pub use reblur::{
     DEFAULT_REBLUR_INSTANTS, MIN_REBLUR_INSTANTS, default_reblur_instants, even_instants, reblur,
+    reblur_instants_for,
 };
 pub use thresholds::{FramePair, ThresholdEstimator, Unused};
 

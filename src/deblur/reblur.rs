@@ -29,14 +29,35 @@ const MAX_REBLUR_RATIO: usize = 3;
 /// below 3. Measured with nine instants, 24 exposures, known thresholds and the built-in weights:
 /// +0.09 dB at a ratio of 1, +0.07 dB at 2, but only +0.03 dB at 4, where weights before lost.
 pub fn default_reblur_instants(exposure: &Exposure, instants: &[f64]) -> Option<u16> {
-    let count = u16::try_from(instants.len()).ok().filter(|n| *n >= MIN_REBLUR_INSTANTS)?;
+    let count = enough(instants.len())?;
     let helps = exposure.frame.size().area() < MAX_REBLUR_RATIO.pow(2) * exposure.sensor.area();
     (helps && instants == even_instants(count)).then_some(count)
+}
+
+/// How many instants an exposure that is restored at `targets` is reblurred with where no number
+/// is given.
+///
+/// They are the targets themselves, which are restored anyway, if these are the centres of at least
+/// [`MIN_REBLUR_INSTANTS`] equal parts of the exposure; [`DEFAULT_REBLUR_INSTANTS`] otherwise.
+pub fn reblur_instants_for(exposure: &Exposure, targets: &[TimeRange]) -> u16 {
+    let is_even = |count: &u16| even_targets(exposure, *count).eq(targets.iter().copied());
+    enough(targets.len()).filter(is_even).unwrap_or(DEFAULT_REBLUR_INSTANTS)
+}
+
+/// This number of instants, if it can represent the mean.
+fn enough(count: usize) -> Option<u16> {
+    u16::try_from(count).ok().filter(|n| *n >= MIN_REBLUR_INSTANTS)
 }
 
 /// The centres of `count` equal parts of an exposure, as fractions of it.
 pub fn even_instants(count: u16) -> Vec<f64> {
     (0..count).map(|i| (f64::from(i) + 0.5) / f64::from(count)).collect()
+}
+
+/// The centres of `count` equal parts of an exposure, on the events' clock.
+fn even_targets(exposure: &Exposure, count: u16) -> impl Iterator<Item = TimeRange> {
+    let span = exposure.span;
+    even_instants(count).into_iter().map(move |f| TimeRange::instant(span.at(f)))
 }
 
 /// What has to be restored so that the images at some targets can be reblurred.
@@ -56,8 +77,7 @@ impl ReblurPlan {
         let mut places: HashMap<_, _> =
             wanted.iter().enumerate().map(|(at, target)| (key(target), at)).collect();
         let mut mean_of = Vec::with_capacity(usize::from(count));
-        for fraction in even_instants(count.max(MIN_REBLUR_INSTANTS)) {
-            let target = TimeRange::instant(exposure.span.at(fraction));
+        for target in even_targets(exposure, count.max(MIN_REBLUR_INSTANTS)) {
             mean_of.push(*places.entry(key(&target)).or_insert_with(|| {
                 targets.push(target);
                 targets.len() - 1
@@ -162,6 +182,30 @@ mod tests {
         let with_ends = [0.0, 0.25, 0.5, 0.75, 1.0];
         assert_eq!(by_default((32, 16), &with_ends), None, "their mean is not the frame");
         assert_eq!(by_default((32, 0), &even_instants(5)), None, "without event pixels");
+    }
+
+    #[test]
+    fn instants_that_are_restored_anyway_are_enough_for_the_mean() {
+        let exposure = exposure(ImageF32::new(1, Size::new(1, 1), vec![0.5]).unwrap());
+        // How many instants the mean is of, and how many are restored for it.
+        let used = |instants: &[f64]| {
+            let wanted: Vec<TimeRange> =
+                instants.iter().map(|f| TimeRange::instant(exposure.span.at(*f))).collect();
+            let count = reblur_instants_for(&exposure, &wanted);
+            (count, ReblurPlan::new(&exposure, &wanted, count).targets.len())
+        };
+        for count in [5, 7, 16, 33] {
+            let wanted = even_instants(count);
+            assert_eq!(used(&wanted), (count, wanted.len()), "{count}");
+        }
+        assert_eq!(used(&[0.1, 0.3, 0.5, 0.7, 0.9]), (5, 5));
+        // Too few, or not at the centres: nine more, less those that are wanted.
+        assert_eq!(used(&even_instants(4)), (DEFAULT_REBLUR_INSTANTS, 4 + 9));
+        assert_eq!(used(&[0.5]), (DEFAULT_REBLUR_INSTANTS, 9));
+        assert_eq!(used(&[0.0, 0.25, 0.5, 0.75, 1.0]), (DEFAULT_REBLUR_INSTANTS, 5 + 8));
+        // A target with a duration is no instant.
+        let span = exposure.span;
+        assert_eq!(reblur_instants_for(&exposure, &[span; 5]), DEFAULT_REBLUR_INSTANTS);
     }
 
     #[test]

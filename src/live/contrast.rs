@@ -1,20 +1,21 @@
 //! The event camera's contrast thresholds while the pipeline runs.
 //!
 //! Priority: thresholds that the user gave for this run, then those that the user set for this
-//! camera, which are stored for its serial number, then those of a recording's manifest, then a
-//! running estimate that starts from the value stored for the camera's serial number, or from an
-//! uncertain estimate in the manifest. A worker thread estimates from a few pairs of exposures per
-//! second; it skips pairs while it is busy.
+//! camera, which are stored for its serial number, then those that a manifest has for the played
+//! file, then those of a recording's manifest, then a running estimate that starts from the value
+//! stored for the camera's serial number, or from an uncertain estimate in the manifest. A worker
+//! thread estimates from a few pairs of exposures per second; it skips pairs while it is busy.
 
+mod observe;
 mod stored;
 
-use crate::deblur::{FramePair, ThresholdEstimator, Unused};
-use crate::event::{Contrast, ContrastSource, Event, Thresholds};
+use crate::deblur::ThresholdEstimator;
+use crate::event::{Contrast, ContrastSource, Thresholds};
 use crate::panics::{Locked, caught};
 use crate::rig::contrast;
 use crate::rig::sync::SyncedExposure;
-use crate::time::TimeRange;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use observe::observe;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
@@ -43,6 +44,8 @@ struct State {
     /// When `by_hand` was changed, if it is not stored yet.
     changed: Option<Instant>,
     known: Option<Contrast>,
+    /// Known thresholds of the file that the last exposure is from.
+    of_file: Option<Contrast>,
     /// An uncertain estimate of the recording's manifest, from which the estimate starts.
     recorded: Option<Contrast>,
     estimated: Contrast,
@@ -74,7 +77,18 @@ impl LiveContrast {
 
     /// The thresholds in use.
     pub fn now(&self) -> Contrast {
-        self.state().now()
+        let state = self.state();
+        state.with_file(state.of_file)
+    }
+
+    /// The thresholds to restore an exposure with.
+    pub(super) fn of(&self, synced: &SyncedExposure) -> Contrast {
+        self.state().with_file(synced.frame.contrast)
+    }
+
+    /// The thresholds that hold for the whole source: those of single files are left out.
+    pub(super) fn of_source(&self) -> Contrast {
+        self.state().with_file(None)
     }
 
     /// The running estimate, even if another value is in use.
@@ -161,6 +175,11 @@ impl LiveContrast {
     /// Adds an exposure; never blocks.
     pub(super) fn push(&self, synced: &Arc<SyncedExposure>) {
         let mut state = self.state();
+        state.of_file = synced.frame.contrast;
+        if state.of_file.is_some() {
+            state.first = None;
+            return;
+        }
         if let Some(first) = state.first.take() {
             let follows = first.frame.epoch == synced.frame.epoch
                 && synced.from <= first.frame.end
@@ -201,9 +220,10 @@ impl LiveContrast {
 }
 
 impl State {
-    fn now(&self) -> Contrast {
+    /// The thresholds of an exposure from a file with these known ones.
+    fn with_file(&self, known: Option<Contrast>) -> Contrast {
         let set = self.given.or(self.by_hand).map(Contrast::set);
-        set.or(self.known).unwrap_or(self.estimated)
+        set.or(known).or(self.known).unwrap_or(self.estimated)
     }
 
     fn folder(&self) -> Option<PathBuf> {
@@ -274,26 +294,6 @@ fn estimate(pairs: &Receiver<(u64, Pair)>, shared: &Weak<Mutex<State>>) {
             stored.write();
         }
     }
-}
-
-fn observe(
-    estimator: &mut ThresholdEstimator,
-    first: &SyncedExposure,
-    second: &SyncedExposure,
-) -> Result<(), Unused> {
-    let span = |s: &SyncedExposure| {
-        let span = s.span();
-        TimeRange::new(span.from_us as f64, span.until_us as f64)
-    };
-    let since = second.events.partition_point(|e| e.t_us < first.span().until_us);
-    let events: [&[Event]; 2] =
-        [first.exposure_events(), second.events.get(since..).unwrap_or(&[])];
-    estimator.observe(&FramePair {
-        frames: [&first.frame.picture, &second.frame.picture],
-        spans: [span(first), span(second)],
-        events: &events,
-        sensor: second.sensor,
-    })
 }
 
 #[cfg(test)]

@@ -95,6 +95,7 @@ mod tests {
                 arrived: Timestamp::from_us(0),
                 picture: ImageU8::filled(true, size, 51),
                 truth: Some(ImageU8::filled(true, size, 102)),
+                contrast: None,
             },
             index: 0,
             events: EventBuffer::from(vec![event(900), event(1500)]),

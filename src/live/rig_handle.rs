@@ -112,7 +112,8 @@ impl RigHandle {
             }
             state.last_sent = Some(Instant::now());
             state.has_settings = !controls.is_empty();
-            state.contrast.now()
+            // Of a dataset whose files have different ones, none holds for the recording.
+            state.contrast.of_source()
         };
         // Serialise without the lock: thousands of hot pixels take some time.
         let rig = serde_json::to_value(rig).unwrap_or_default();

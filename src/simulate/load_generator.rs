@@ -246,6 +246,7 @@ impl Player {
             arrived: Timestamp::now(),
             picture: self.period_at(sequence)?.frame.copy_in(&self.pictures),
             truth: None,
+            contrast: None,
         };
         self.read_out += 1;
         Some(Packet::Frame(packet))

@@ -233,6 +233,7 @@ impl Camera {
             arrived: Timestamp::now(),
             picture: frame,
             truth: Some(truth),
+            contrast: None,
         });
         let mut frame = Some((end_us + READOUT_US, packet));
         let mut rest = events.as_slice();

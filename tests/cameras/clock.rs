@@ -100,6 +100,7 @@ impl Rig {
                         arrived: Timestamp::from_us(end + self.transfer_us + jitter()),
                         picture: ImageU8::filled(false, Size::new(1, 1), 0),
                         truth: None,
+                        contrast: None,
                     });
                 }
                 frame += 1;
@@ -180,6 +181,7 @@ fn frames_that_cannot_be_timed_are_counted() {
             arrived: Timestamp::from_us(0),
             picture: ImageU8::filled(false, Size::new(1, 1), 0),
             truth: None,
+            contrast: None,
         });
     }
     assert!(clocks.pop(Timestamp::from_us(1_000_000)).is_none());
@@ -224,6 +226,7 @@ fn errors_across_a_jump(frames_us: i64, events_us: i64) -> Vec<i64> {
                 arrived: Timestamp::from_us(from + 3_000),
                 picture: ImageU8::filled(false, Size::new(1, 1), 0),
                 truth: None,
+                contrast: None,
             });
         }
         while let Some(timed) = clocks.pop(Timestamp::from_us(until)) {

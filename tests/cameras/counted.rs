@@ -43,6 +43,7 @@ fn frame(sequence: u64, timing: FrameTiming) -> FramePacket {
         arrived: Timestamp::from_us(0),
         picture: ImageU8::filled(false, Size::new(32, 16), 7),
         truth: None,
+        contrast: None,
     }
 }
 
@@ -198,6 +199,7 @@ fn frames_after_a_backward_clock_jump_count_as_device_drops_not_as_late() {
             arrived: Timestamp::from_us(0),
             picture: ImageU8::filled(false, Size::new(2, 2), 0),
             truth: None,
+            contrast: None,
         });
     };
     buffer.push_events(events(0, 1_000_000, 1));

@@ -59,6 +59,7 @@ fn frame(epoch: u32, sequence: u64, start_us: i64, end_us: i64) -> TimedFrame {
         arrived: host(0),
         picture: ImageU8::filled(false, SENSOR, sequence as u8),
         truth: None,
+        contrast: None,
     }
 }
 

@@ -33,6 +33,7 @@ pub fn timed(f: FramePacket) -> TimedFrame {
         arrived: f.arrived,
         picture: f.picture,
         truth: f.truth,
+        contrast: f.contrast,
     }
 }
 

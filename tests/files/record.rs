@@ -54,6 +54,7 @@ fn synced(index: u64, epoch: u32) -> Arc<SyncedExposure> {
             arrived: Timestamp::now(),
             picture: ImageU8::new(1, size, data).unwrap(),
             truth: None,
+            contrast: None,
         },
         index,
         events: events.collect(),

@@ -7,6 +7,7 @@
 )]
 
 mod cameras;
+mod file_thresholds;
 mod slow_disk;
 
 use gem_live::camera::drivers::genicam::GenIcam;

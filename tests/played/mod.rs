@@ -211,6 +211,7 @@ impl Play<'_> {
                     arrived: Timestamp::from_us(last_frame),
                     picture: period.frame,
                     truth: None,
+                    contrast: None,
                 };
                 let expected_us = event_us(period.start_us);
                 sent.push((last_frame, Sent::Frame(frame, period.start_us, expected_us)));

@@ -41,6 +41,7 @@ impl Device for Large {
             arrived: Timestamp::now(),
             picture: ImageU8::filled(false, Size::new(2048, LARGE / 2048), 0),
             truth: None,
+            contrast: None,
         }));
         Ok(())
     }

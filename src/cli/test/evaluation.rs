@@ -3,7 +3,7 @@
 use super::compare::Comparison;
 use super::folders::{Folders, save};
 use super::report::{Report, Score};
-use crate::cli::common::Progress;
+use crate::cli::common::{Progress, Reblur};
 use crate::cli::consistency::{EventOptions, Findings};
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Finishing;
@@ -28,6 +28,7 @@ pub(super) struct Evaluation<'a> {
     folders: Folders,
     skip_invalid: bool,
     events: EventOptions,
+    reblur: Reblur,
 }
 
 /// What the recordings are evaluated with, and what was found so far.
@@ -51,8 +52,13 @@ struct Counts {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn new(config: &'a Config, skip_invalid: bool, events: EventOptions) -> Self {
-        Self { config, folders: Folders::new(config), skip_invalid, events }
+    pub(super) fn new(
+        config: &'a Config,
+        skip_invalid: bool,
+        events: EventOptions,
+        reblur: Reblur,
+    ) -> Self {
+        Self { config, folders: Folders::new(config), skip_invalid, events, reblur }
     }
 
     /// Restores and scores all recordings, prints and writes the results.
@@ -244,6 +250,7 @@ impl<'a> Evaluation<'a> {
             let exposure = self.exposure(pair, blur)?;
             let spans: Vec<TimeRange> =
                 targets.iter().map(|(_, t)| TimeRange::instant(*t)).collect();
+            job.deblurrer.set_reblur_instants(self.reblur.count(&exposure, &spans));
             let restored = job.deblurrer.restore_spans(&exposure, &spans)?;
             if let (Some(comparison), Some(truth)) = (job.comparison.as_mut(), truth) {
                 let sharp = |(index, _): &(usize, f64)| Some((*index, truth.images.get(*index)?));

@@ -104,14 +104,12 @@ impl Test {
             return Err(format!("{name}: --compare needs ground truth, and has_gt is false").into());
         }
         let comparison = self.compare.map(|Baseline::Edi| Comparison::default());
-        let evaluation = Evaluation::new(&config, self.skip_invalid, self.events);
+        let evaluation = Evaluation::new(&config, self.skip_invalid, self.events, self.reblur);
         let contrasts = match self.estimate_thresholds {
             true => FileThresholds::estimated(),
             false => FileThresholds::new(self.thresholds),
         };
         let contrasts = contrasts.timed(self.events.times());
-        let mut deblurrer = Deblurrer::new(engine);
-        deblurrer.set_reblur_instants(self.reblur.instants);
-        evaluation.run(deblurrer, contrasts, comparison)
+        evaluation.run(Deblurrer::new(engine), contrasts, comparison)
     }
 }

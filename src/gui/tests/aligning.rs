@@ -90,6 +90,7 @@ impl Device for BoardCamera {
                 arrived: Timestamp::now(),
                 picture: self.pictures[self.pose.load(Ordering::Relaxed)].clone(),
                 truth: None,
+                contrast: None,
             }));
             self.sequence += 1;
         }

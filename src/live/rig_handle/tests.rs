@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use super::*;
-use crate::event::EventBuffer;
+use crate::event::{Contrast, EventBuffer, Thresholds};
 use crate::image::{ImageU8, Size};
 use crate::rig::sync::TimedFrame;
 use crate::time::Timestamp;
@@ -29,7 +29,8 @@ fn synced() -> Arc<SyncedExposure> {
     let (start, end) = (Timestamp::from_us(0), Timestamp::from_us(1000));
     let picture = ImageU8::new(1, Size::new(2, 2), vec![0; 4]).unwrap();
     let arrived = Timestamp::now();
-    let frame = TimedFrame { epoch: 0, sequence: 0, start, end, arrived, picture, truth: None };
+    let (epoch, sequence, truth, contrast) = (0, 0, None, None);
+    let frame = TimedFrame { epoch, sequence, start, end, arrived, picture, truth, contrast };
     Arc::new(SyncedExposure {
         frame,
         index: 0,
@@ -40,6 +41,26 @@ fn synced() -> Arc<SyncedExposure> {
         frames_missing: 0,
         sensor: Size::new(2, 2),
     })
+}
+
+#[test]
+fn known_thresholds_of_a_file_hold_for_its_exposures_alone() {
+    let handle = RigHandle::default();
+    let contrast = handle.contrast();
+    let known = Contrast::known(Thresholds { on: 0.4, off: 0.3 });
+    let (without, mut with) = (synced(), synced());
+    Arc::get_mut(&mut with).unwrap().frame.contrast = Some(known);
+    handle.push(&with);
+    assert_eq!((contrast.now(), contrast.of(&with)), (known, known));
+    // A recording of several files is not all made with them.
+    let unknown = Contrast::default();
+    assert_eq!((contrast.of(&without), contrast.of_source()), (unknown, unknown));
+    let by_hand = Contrast::set(Thresholds::both(0.15));
+    contrast.set(Some(by_hand.thresholds));
+    assert_eq!((contrast.now(), contrast.of(&with)), (by_hand, by_hand));
+    contrast.set(None);
+    handle.push(&without);
+    assert_eq!((contrast.now(), contrast.of(&with)), (unknown, known));
 }
 
 #[test]

@@ -29,7 +29,8 @@ impl ExposureSource for RigSource {
         match self.exposures.recv_timeout(timeout) {
             Ok(synced) => {
                 self.handle.rig(&self.rig.state(), &self.filters, &self.controls);
-                let (moments, contrast) = (self.moments(&synced), self.handle.contrast().now());
+                let contrast = self.handle.contrast().of(&synced);
+                let moments = self.moments(&synced);
                 let missing = self.exposures.take_missing();
                 let frame = self.frames.build(synced, missing, moments, contrast);
                 Ok(Next::Exposure(Box::new(frame)))

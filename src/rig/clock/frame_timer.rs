@@ -181,8 +181,17 @@ impl FrameTimer {
                 }
             };
             let frame = self.waiting.pop_front()?;
-            let FramePacket { sequence, arrived, picture, truth, .. } = frame;
-            return Some(TimedFrame { epoch, sequence, start, end, arrived, picture, truth });
+            let FramePacket { sequence, arrived, picture, truth, contrast, .. } = frame;
+            return Some(TimedFrame {
+                epoch,
+                sequence,
+                start,
+                end,
+                arrived,
+                picture,
+                truth,
+                contrast,
+            });
         }
     }
 

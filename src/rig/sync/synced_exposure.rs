@@ -1,7 +1,7 @@
 //! A frame with all of its events.
 
 use super::event_history::within;
-use crate::event::{Event, EventBuffer, EventPool};
+use crate::event::{Contrast, Event, EventBuffer, EventPool};
 use crate::exposure::Exposure;
 use crate::image::{ImageU8, Size};
 use crate::time::{EventClock, HostClock, RangeUs, TimeRange, Timestamp};
@@ -23,6 +23,8 @@ pub struct TimedFrame {
     pub picture: ImageU8,
     /// Ground truth: the sharp image at the middle of the exposure, if known.
     pub truth: Option<ImageU8>,
+    /// Contrast thresholds of the event camera, if they are known for the file that is played.
+    pub contrast: Option<Contrast>,
 }
 
 /// One frame with its events: the unit for restoration and recording.

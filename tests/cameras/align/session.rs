@@ -135,7 +135,8 @@ fn a_slow_search_uses_only_the_newest_images() {
             };
             let timing = FrameTiming::Arrival { exposure_us: 1000 };
             let arrived = gem_live::time::Timestamp::now();
-            let frame = FramePacket { epoch: 0, sequence, timing, arrived, picture, truth: None };
+            let (epoch, truth, contrast) = (0, None, None);
+            let frame = FramePacket { epoch, sequence, timing, arrived, picture, truth, contrast };
             send.send((role, Packet::Frame(frame))).unwrap();
         }
     };

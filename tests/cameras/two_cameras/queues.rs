@@ -34,6 +34,7 @@ impl Driver for AtOnce {
                     arrived: Timestamp::now(),
                     picture: ImageU8::filled(false, Size::new(32, 32), n as u8),
                     truth: None,
+                    contrast: None,
                 })
             }));
             Ok(())

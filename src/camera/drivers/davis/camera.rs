@@ -210,6 +210,7 @@ impl Camera {
                 arrived: Timestamp::now(),
                 picture: frame.picture,
                 truth: None,
+                contrast: None,
             }));
         }
         true

@@ -157,6 +157,7 @@ impl Assembler {
             arrived: Timestamp::now(),
             picture,
             truth: None,
+            contrast: None,
         }));
     }
 

@@ -180,6 +180,7 @@ impl Camera {
             arrived,
             picture,
             truth: None,
+            contrast: None,
         }));
     }
 

@@ -197,6 +197,7 @@ impl Camera {
             arrived,
             picture,
             truth: None,
+            contrast: None,
         }));
     }
 

@@ -176,7 +176,8 @@ impl Tape for Foreign {
             let at_us = end - self.origin_us;
             let timing = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
             let arrived = Timestamp::now();
-            let frame = FramePacket { epoch, sequence, timing, arrived, picture, truth: None };
+            let (truth, contrast) = (None, None);
+            let frame = FramePacket { epoch, sequence, timing, arrived, picture, truth, contrast };
             self.waiting =
                 Some(ScheduledPacket { at_us, frame: Some(number), packet: Packet::Frame(frame) });
             let (edges, sensor, arrived) = (Vec::new(), self.recording.sensor(), Timestamp::now());

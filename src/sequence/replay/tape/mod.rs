@@ -30,7 +30,8 @@ pub(super) fn open(
     let is = |wanted: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(wanted));
     if path.is_dir() || is("npz") {
         options.refuse_all_but(&[]).map_err(TapeError::Refused)?;
-        return Ok(Box::new(pairs::Pairs::open(path, times, wanted.clone(), drops.clone())?));
+        let pairs = pairs::Pairs::open(path, times, needed, wanted.clone(), drops.clone())?;
+        return Ok(Box::new(pairs));
     }
     // The content decides, not the name: a download that failed is often a web page.
     let kind = FileKind::of_file(path)?;

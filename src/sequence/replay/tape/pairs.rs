@@ -1,16 +1,18 @@
 //! Playback of folders of MS-RBD pairs.
 
 use super::timeline::{ScheduledPacket, Tape, TapeError, Timeline};
+use crate::camera::split::StreamKind;
 use crate::camera::{
     DeviceSelector, DropCause, DropUnit, Drops, EventPacket, FramePacket, FrameTiming, Packet,
 };
-use crate::event::Event;
+use crate::event::{Contrast, Event};
 use crate::image::{ImageU8, Size};
 use crate::sequence::replay::options::MAX_EXPOSURE_US;
 use crate::sequence::replay::settings::LONGEST_PAUSE_US;
 use crate::sequence::search_bounds::{LARGE, SYSTEM};
 use crate::sequence::{
-    FindError, GroundTruth, Pair, PairHeader, ReadOptions, find_npz_files, folder_advice,
+    FileThresholds, FindError, GroundTruth, Pair, PairHeader, ReadOptions, find_npz_files,
+    folder_advice,
 };
 use crate::time::{EventClock, EventTimes, RangeUs, Timestamp};
 use std::collections::VecDeque;
@@ -36,6 +38,10 @@ pub(super) struct Pairs {
     entries: Vec<Entry>,
     timeline: Timeline,
     times: EventTimes,
+    /// Determines the thresholds of files; `None` if another camera delivers the events.
+    thresholds: Option<FileThresholds>,
+    /// Known thresholds of the present file.
+    contrast: Option<Contrast>,
     skipped: Vec<(String, String)>,
     at: usize,
     /// Skip the first frame of the next file.
@@ -62,6 +68,7 @@ impl Pairs {
     pub(super) fn open(
         path: &Path,
         times: EventTimes,
+        needed: Option<StreamKind>,
         wanted: DeviceSelector,
         drops: Drops,
     ) -> Result<Self, TapeError> {
@@ -69,6 +76,8 @@ impl Pairs {
             entries: Vec::new(),
             timeline: Timeline::default(),
             times,
+            thresholds: needed.is_none().then(|| FileThresholds::new(None)),
+            contrast: None,
             skipped: Vec::new(),
             at: 0,
             second_only: false,
@@ -156,9 +165,10 @@ impl Pairs {
     }
 
     fn take(&mut self, at: usize, pair: Pair, sensor: Size) {
-        let Some(Entry { first_frame, shift_us, unrelated, .. }) = self.entries.get(at) else {
+        let Some(Entry { path, first_frame, shift_us, unrelated }) = self.entries.get(at) else {
             return;
         };
+        self.contrast = self.thresholds.as_mut().and_then(|thresholds| thresholds.known(path));
         let (first_frame, shift_us) = (*first_frame, *shift_us);
         let [[start1, end1], [start2, end2]] = pair.exposures_us;
         let shared = self.end_us == Some(end1);
@@ -222,17 +232,16 @@ impl Pairs {
         truth: Option<ImageU8>,
         number: usize,
     ) {
-        let sequence = self.sent;
+        let (sequence, contrast) = (self.sent, self.contrast);
         self.sent += 1;
         let (start, end) = (exposure.from_us, exposure.until_us);
         let (arrived, until) = (Timestamp::now(), Timestamp::from_us(end));
         let timing = FrameTiming::Events { start: Timestamp::from_us(start), end: until };
-        let packet =
-            Packet::Frame(FramePacket { epoch, sequence, timing, arrived, picture, truth });
+        let frame = FramePacket { epoch, sequence, timing, arrived, picture, truth, contrast };
         self.ready.push_back(ScheduledPacket {
             at_us: end.saturating_add(shift_us),
             frame: Some(number),
-            packet,
+            packet: Packet::Frame(frame),
         });
     }
 }

@@ -55,6 +55,7 @@ impl Recording {
             arrived: Timestamp::now(),
             picture,
             truth: None,
+            contrast: None,
         });
         let at_us = self.plan.time_us(step.segment, exposure.until_us);
         self.ready.push_back(ScheduledPacket { at_us, frame: Some(number), packet });
