@@ -1,6 +1,7 @@
 //! The evaluation of a dataset: restores its recordings, scores and writes the images.
 
 use super::compare::Comparison;
+use super::configured::{exposure, findings, targets};
 use super::folders::{Folders, save};
 use super::report::{Report, Score};
 use crate::cli::common::{Progress, Reblur};
@@ -9,13 +10,9 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::Finishing;
 use gem_live::Deblurrer;
 use gem_live::deblur::metrics::{psnr, ssim};
-use gem_live::exposure::Exposure;
-use gem_live::exposure::consistency::{Finding, is_exposed};
 use gem_live::formats::config::Config;
-use gem_live::image::{ImageU8, Size};
 use gem_live::sequence::{
-    Blur, FileThresholds, FindError, GroundTruth, Pair, ReadOptions, RepairedFiles, missing_part,
-    recordings_in,
+    Blur, FileThresholds, FindError, Pair, ReadOptions, RepairedFiles, missing_part, recordings_in,
 };
 use gem_live::time::TimeRange;
 use gem_live::train::recordings::fault;
@@ -120,7 +117,7 @@ impl<'a> Evaluation<'a> {
         });
         let why = pair.as_ref().ok().and_then(|pair| fault(pair, None));
         let pair = pair.and_then(|pair| {
-            let mut found = self.findings(&pair);
+            let mut found = findings(self.config, &pair);
             // Reported below.
             found.retain(|f| self.events.strict || Some(f.to_string()) != why);
             job.findings.add(path, &found, |line| job.progress.notify(line))?;
@@ -204,28 +201,6 @@ impl<'a> Evaluation<'a> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// What contradicts in a recording, or between it and the configuration.
-    fn findings(&self, pair: &Pair) -> Vec<Finding> {
-        let mut findings = pair.findings();
-        // Sharp images that are left out are counted.
-        findings.retain(|f| !f.leaves_out_truths() && (self.config.has_gt || !f.is_about_truth()));
-        let (file, configured) = (pair.scale_factor, self.config.scale_factor);
-        if (file - configured).abs() > 1e-6 * file {
-            let size = pair.frames.first().map_or(Size::new(0, 0), ImageU8::size);
-            let sensor = self.sensor(size);
-            let outside = pair.events.iter().filter(|e| !inside(sensor, e.x, e.y)).count();
-            let outside = (pair.events.len(), outside);
-            findings.push(Finding::Scale { file, configured, outside });
-        }
-        findings
-    }
-
-    /// The sensor's size by the configuration's scale factor.
-    fn sensor(&self, size: Size) -> Size {
-        let cells = |n: usize| (n as f64 / self.config.scale_factor).floor() as usize;
-        Size::new(cells(size.width), cells(size.height))
-    }
-
     /// Restores one recording, adds its scores, and returns a summary line.
     fn evaluate_file(&self, path: &Path, pair: &Pair, job: &mut Job) -> Result<String, Failure> {
         let contrast = job.contrasts.of(path, pair)?;
@@ -239,7 +214,7 @@ impl<'a> Evaluation<'a> {
             (None, true) => return Err("has_gt is true, but there are no sharp images".into()),
             (_, false) => None,
         };
-        let ([first, second], left_out) = self.targets(pair, truth);
+        let ([first, second], left_out) = targets(self.config, pair, truth);
         if left_out > 0 && first.is_empty() && second.is_empty() {
             return Err("none of its sharp images was taken during an exposure: correct \
                         sharp_timestamps, which have the clock and the unit of the exposures"
@@ -247,7 +222,7 @@ impl<'a> Evaluation<'a> {
         }
         let mut scores = Vec::new();
         for (blur, targets) in [(Blur::First, &first), (Blur::Second, &second)] {
-            let exposure = self.exposure(pair, blur)?;
+            let exposure = exposure(self.config, pair, blur)?;
             let spans: Vec<TimeRange> =
                 targets.iter().map(|(_, t)| TimeRange::instant(*t)).collect();
             job.deblurrer.set_reblur_instants(self.reblur.count(&exposure, &spans));
@@ -280,46 +255,4 @@ impl<'a> Evaluation<'a> {
         job.report.leave_out(left_out);
         Ok(line)
     }
-
-    /// Index and time in microseconds of every image to restore, per blurry frame that it is
-    /// restored from. Instants up to the end of the first exposure belong to the first frame. Also the
-    /// number of sharp images that are left out, because they were not taken during an exposure.
-    fn targets(&self, pair: &Pair, truth: Option<&GroundTruth>) -> ([Vec<(usize, f64)>; 2], usize) {
-        let [[start1, end1], [start2, end2]] = pair.exposures_us.map(|e| e.map(|t| t as f64));
-        let times: Vec<(usize, f64)> = match self.config.predict_ts {
-            Some(f) => {
-                let at = |start: f64, end: f64| start + f * (end - start);
-                vec![(0, at(start1, end1)), (1, at(start2, end2))]
-            }
-            None => {
-                let all = truth.iter().flat_map(|t| &t.timestamps_us).enumerate();
-                let exposed = all.filter(|(_, t)| is_exposed(**t, &pair.exposures_us));
-                exposed.map(|(index, t)| (index, *t as f64)).collect()
-            }
-        };
-        let all = truth.map_or(0, |t| t.timestamps_us.len());
-        let left_out = if self.config.predict_ts.is_some() { 0 } else { all - times.len() };
-        let (first, second) = times.into_iter().partition(|(_, t)| *t <= end1);
-        ([first, second], left_out)
-    }
-
-    /// The exposure with a sensor size computed from the configuration's scale factor, not from the
-    /// file's. Events outside this sensor are removed, as in the authors' code.
-    fn exposure(&self, pair: &Pair, blur: Blur) -> Result<Exposure, Failure> {
-        let mut exposure = pair.exposure(blur)?;
-        let size = exposure.frame.size();
-        let sensor = self.sensor(size);
-        let fits = |side: usize, image: usize| side > 0 && side <= image.saturating_mul(16);
-        if !(fits(sensor.width, size.width) && fits(sensor.height, size.height)) {
-            let scale = self.config.scale_factor;
-            return Err(format!("scale_factor {scale} does not fit images of {size}").into());
-        }
-        exposure.events.retain(|e| inside(sensor, e.x, e.y));
-        exposure.sensor = sensor;
-        Ok(exposure)
-    }
-}
-
-fn inside(sensor: Size, x: u16, y: u16) -> bool {
-    usize::from(x) < sensor.width && usize::from(y) < sensor.height
 }

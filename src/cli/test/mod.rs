@@ -1,6 +1,7 @@
 //! `gem-live test`: the published evaluation, configured by the authors' YAML files.
 
 mod compare;
+mod configured;
 mod evaluation;
 mod folders;
 mod report;
