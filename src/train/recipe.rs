@@ -1,5 +1,5 @@
-//! A training recipe as a file: samples, stages and optimiser. The recipe of the shipped weights is
-//! in `configs/`, and their model card cites it.
+//! A training recipe as a file: samples, stages and optimiser. The recipes of the shipped weights are
+//! in `configs/`, and their model card cites them.
 
 use super::adam::Optimizer;
 use super::cpu::Offsets;
@@ -57,8 +57,8 @@ pub struct Stage {
     pub side_px: usize,
     /// Largest blur in pixels.
     pub max_blur_px: f64,
-    /// Whether the deformable convolutions use their offsets. Fixed at zero they cost far less; a
-    /// stage with free offsets starts from the parameters learned that way.
+    /// Whether the deformable convolutions use their offsets. Held at zero they cost less; a stage with
+    /// learned offsets starts from the parameters learned that way.
     pub offsets: Offsets,
 }
 

@@ -106,8 +106,8 @@ pub(crate) struct Train {
     /// With the loss l1: extra weight of pixels that differ between blurry and sharp [default: 20].
     #[arg(long, alias = "emphasis")]
     motion_weight: Option<f32>,
-    /// Offsets of the deformable convolutions: learned, as published and several times slower, or
-    /// zero [default: learned with --config, otherwise zero].
+    /// Offsets of the deformable convolutions: learned, as published but slower, or zero [default:
+    /// learned with --config, otherwise zero].
     #[arg(long, value_enum)]
     offsets: Option<OffsetsName>,
     /// Device for gradients: cpu, cuda or cuda:N (index of the device). CUDA needs the cargo
