@@ -18,7 +18,7 @@ pub(super) enum Restorer {
 /// Which exposures are reblurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reblurring {
-    /// All, as the option says.
+    /// All, with the number of instants of the option.
     With(Reblur),
     /// Those for which it is the default: see [`default_reblur_instants`].
     Default,
