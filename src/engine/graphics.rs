@@ -8,6 +8,11 @@ pub(super) struct Opened {
     pub(super) reason: String,
 }
 
+/// The device's name, with its precision if that is not the usual one.
+pub(super) fn name(device: &str, single: bool) -> String {
+    if single { format!("{device}, in single precision") } else { device.to_owned() }
+}
+
 #[cfg(feature = "wgpu")]
 pub use super::wgpu::{DevicePicture, SharedDevice};
 #[cfg(feature = "wgpu")]
@@ -72,7 +77,9 @@ mod without_wgpu {
 mod with_wgpu {
     use super::Opened;
     use crate::engine::cpu::CpuEngine;
-    use crate::engine::wgpu::{AdapterInfo, DeviceKind, SharedDevice, WgpuEngine, adapters};
+    use crate::engine::wgpu::{
+        AdapterInfo, DeviceKind, Precision, SharedDevice, WgpuEngine, adapters,
+    };
     use crate::engine::{Engine, EngineError, EventTensor, Image};
     use crate::image::Size;
     use crate::network::Weights;
@@ -95,13 +102,19 @@ mod with_wgpu {
         for one in found.iter().filter(|a| device.is_none_or(|d| d == a.ordinal)) {
             match make(weights, one, shared) {
                 Ok(engine) => {
-                    let reason = engine.name().to_owned();
+                    let reason = described(&engine, one);
                     return Ok(Opened { engine: Box::new(engine), reason });
                 }
                 Err(error) => why = error.to_string(),
             }
         }
         Err(why)
+    }
+
+    /// Name of the engine's device, with its precision if half precision was there but not used.
+    fn described(engine: &WgpuEngine, info: &AdapterInfo) -> String {
+        let single = info.half && engine.precision() == Precision::Single;
+        super::name(engine.name(), single)
     }
 
     /// An engine on that device, which is the shared one if that is of the same adapter.
@@ -135,7 +148,7 @@ mod with_wgpu {
         first_suitable(graphics.map(|one| (one.name.as_str(), one)), |one| {
             let unusable = |error: EngineError| Unsuitable::Unusable(error.to_string());
             let mut engine = make(weights, one, shared).map_err(unusable)?;
-            let name = engine.name().to_owned();
+            let name = described(&engine, one);
             let device = duration(&mut engine).map_err(unusable)?;
             let cpu = match cpu_time {
                 Some(time) => time,

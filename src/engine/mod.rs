@@ -12,6 +12,7 @@ mod output;
 mod published;
 mod queued;
 mod select;
+mod self_check;
 mod sparse;
 #[cfg(feature = "wgpu")]
 pub mod wgpu;

@@ -128,9 +128,10 @@ fn open(weights: &Weights, device: Option<usize>) -> Result<Opened, String> {
     let matches_index = |ordinal: usize| device.is_none_or(|d| d == ordinal);
     let mut why = missing(device);
     for card in cards.iter().filter(|c| matches_index(c.ordinal)) {
-        match CudaEngine::new(weights, card, Precision::Half) {
+        match CudaEngine::of_best_precision(weights, card) {
             Ok(engine) => {
-                let reason = engine.name().to_owned();
+                let single = engine.precision() == Precision::Single;
+                let reason = graphics::name(engine.name(), single);
                 return Ok(Opened { engine: Box::new(engine), reason });
             }
             Err(error) => why = error.to_string(),

@@ -45,7 +45,9 @@ pub struct StepSettings {
     pub optimizer: Optimizer,
     /// Learning rate.
     pub rate: f64,
-    /// Weight decay: added to the gradient, multiplied by the parameter.
+    /// Weight decay. Adam adds it to the gradient, multiplied by the parameter. With
+    /// [`Optimizer::Muon`] it shrinks the matrices by this times the rate in every step, and nothing
+    /// else (Loshchilov and Hutter, ICLR 2019; Liu et al., 2025).
     pub weight_decay: f64,
     /// Gradient clipping: the largest gradient norm, if it is limited.
     pub max_norm: Option<f64>,
@@ -78,9 +80,9 @@ impl Adam {
         }
         let shrink = settings.max_norm.map_or(1.0, |max_norm| (max_norm / (norm + 1e-6)).min(1.0));
         self.steps += 1;
-        let matrices = match settings.optimizer {
-            Optimizer::Adam => &[],
-            Optimizer::Muon => matrices,
+        let (matrices, adam_settings) = match settings.optimizer {
+            Optimizer::Adam => (&[][..], settings),
+            Optimizer::Muon => (matrices, StepSettings { weight_decay: 0.0, ..settings }),
         };
         let steps = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let correction = BETA.map(|b| 1.0 - b.powi(steps));
@@ -95,11 +97,11 @@ impl Adam {
             let Range { start: first, end } = slot.weight_range();
             let (before, after) = rest.split(first.saturating_sub(start));
             let (matrix, after) = after.split(end - first);
-            before.adam(shrink, correction, settings);
+            before.adam(shrink, correction, adam_settings);
             matrix.muon(shrink, slot.outputs, settings);
             (rest, start) = (after, end);
         }
-        rest.adam(shrink, correction, settings);
+        rest.adam(shrink, correction, adam_settings);
         // The first steps replace the initial value of the average.
         let keeps = settings.ema_decay.min(self.steps as f64 / (self.steps as f64 + 10.0));
         (self.mean.par_iter_mut().with_min_len(1 << 14)).zip(&self.parameters).for_each(
@@ -157,7 +159,15 @@ impl Part<'_> {
 
     /// Muon's step for the weights of a layer, with the gradient times `shrink`: the length of the
     /// step does not depend on it, but a single large gradient would dominate the momentum.
+    ///
+    /// Without a gradient there is no step: momentum that only decays would still give steps of full
+    /// length, always in the same direction, and the weights of a layer whose outputs are all
+    /// rectified to zero would grow without bound.
     fn muon(self, shrink: f64, outputs: usize, settings: StepSettings) {
+        if self.gradient.iter().all(|g| *g == 0.0) {
+            self.first.fill(0.0);
+            return;
+        }
         let (keeps, shrink) = (muon::MOMENTUM as f32, shrink as f32);
         let mix = |m: f32, g: f32| keeps * m + (1.0 - keeps) * shrink * g;
         let momentum = self.first;
@@ -208,14 +218,41 @@ mod tests {
             ema_decay: 0.0,
         };
         // Two by two weights, then two biases.
-        let slot = Slot::alone(2, 2, 1, 1);
+        let slots = [Slot::alone(2, 2, 1, 1)];
         let mut adam = Adam::new(vec![0.0; 6]);
-        adam.step(&[4.0, 0.0, 0.0, 0.04, -3.0, 5.0], &[slot], settings).unwrap();
+        adam.step(&[4.0, 0.0, 0.0, 0.04, -3.0, 5.0], &slots, settings).unwrap();
         let p = &adam.parameters;
         // Both singular directions move, though one gradient is a hundred times the other.
         assert!(p[0] < -0.01 && p[3] < -0.01 && p[3] > 2.0 * p[0], "{p:?}");
         assert!(p[1].abs() < 1e-6 && p[2].abs() < 1e-6, "{p:?}");
         assert!((p[4] - 0.1).abs() < 1e-6 && (p[5] + 0.1).abs() < 1e-6, "{p:?}");
         assert_eq!(adam.second[..4], [0.0; 4]);
+        // Without a gradient a matrix stays, and forgets its momentum.
+        let before = adam.parameters.clone();
+        adam.step(&[0.0; 6], &slots, settings).unwrap();
+        assert_eq!(adam.parameters[..4], before[..4]);
+        assert_eq!(adam.first[..4], [0.0; 4]);
+    }
+
+    #[test]
+    fn with_muon_weight_decay_shrinks_the_matrices_alone() {
+        let step = |weight_decay| {
+            let settings = StepSettings {
+                optimizer: Optimizer::Muon,
+                rate: 0.1,
+                weight_decay,
+                max_norm: None,
+                ema_decay: 0.0,
+            };
+            let mut adam = Adam::new(vec![1.0; 6]);
+            let gradient = [4.0, 1.0, -1.0, 2.0, -3.0, 5.0];
+            adam.step(&gradient, &[Slot::alone(2, 2, 1, 1)], settings).unwrap();
+            adam.parameters
+        };
+        let (without, with) = (step(0.0), step(0.5));
+        for (without, with) in without[..4].iter().zip(&with) {
+            assert!((without - with - 0.05).abs() < 1e-6, "{without} {with}");
+        }
+        assert_eq!(without[4..], with[4..]);
     }
 }

@@ -32,6 +32,9 @@ pub struct TrainingRecipe {
     /// Decay of the moving average of the parameters: the weight of its old value in a step.
     #[serde(alias = "mean_keeps")]
     pub ema_decay: f64,
+    /// See [`super::StepSettings::weight_decay`].
+    #[serde(default)]
+    pub weight_decay: f64,
     /// Error of the contrast thresholds that the network is given.
     #[serde(default)]
     pub threshold_error: ThresholdError,
@@ -126,6 +129,9 @@ impl TrainingRecipe {
         }
         if !(0.0..1.0).contains(&self.ema_decay) {
             return Err(format!("ema_decay: {}; must be from 0 to below 1", self.ema_decay));
+        }
+        if !(0.0..=1.0).contains(&self.weight_decay) {
+            return Err(format!("weight_decay: {}; must be from 0 to 1", self.weight_decay));
         }
         let scales = &self.samples.scales;
         let fits = |scale: &usize| {

@@ -31,6 +31,8 @@ pub struct Settings {
     pub warmup: u64,
     /// Decay of the moving average of the parameters: the weight of its old value in a step.
     pub ema_decay: f64,
+    /// See [`StepSettings::weight_decay`].
+    pub weight_decay: f64,
     /// The loss.
     pub criterion: Criterion,
     /// The network's event input.
@@ -55,13 +57,17 @@ impl Settings {
     }
 
     fn plan(&self) -> String {
-        // Adam is not named, so that trainings of earlier versions resume.
+        // Neither Adam nor a weight decay of 0 is named, so that trainings of earlier versions resume.
         let optimizer = match self.optimizer {
             Optimizer::Adam => "",
             Optimizer::Muon => "Muon, ",
         };
+        let decay = match self.weight_decay {
+            0.0 => String::new(),
+            decay => format!("weight decay {decay}, "),
+        };
         format!(
-            "supervised, {optimizer}{} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets \
+            "supervised, {optimizer}{decay}{} steps, rate {}, warm-up {}, mean keeps {}, {:?}, {:?}, offsets \
              {:?}; {}",
             self.steps,
             self.rate,
@@ -148,7 +154,7 @@ pub fn run(
             let step_settings = StepSettings {
                 optimizer: settings.optimizer,
                 rate,
-                weight_decay: 0.0,
+                weight_decay: settings.weight_decay,
                 max_norm: Some(1.0),
                 ema_decay: settings.ema_decay,
             };

@@ -24,6 +24,7 @@ mod deblurrer;
 mod failures;
 mod flight;
 mod gpu_check;
+mod half_range;
 mod live;
 mod prior;
 mod scene;

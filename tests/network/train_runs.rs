@@ -128,6 +128,7 @@ fn settings(out: &Path) -> Settings {
         warmup: 2,
         optimizer: Optimizer::Adam,
         ema_decay: 0.998,
+        weight_decay: 0.0,
         criterion: Criterion::L1 { motion_weight: 20.0 },
         event_input: EventInput::Counts,
         offsets: vec![(0, Offsets::Zero)],

@@ -9,6 +9,7 @@
 )]
 
 mod failures;
+mod half_range;
 mod in_flight;
 mod subgroups;
 

@@ -39,9 +39,10 @@ pub(super) fn photographs(
         true => println!("{number} photographs, none held out"),
         false => println!("{number} photographs, {} held out: {}", names.len(), names.join(", ")),
     }
-    // Hash the inputs of the training, so that a changed file starts a different training. The
-    // field's former name, so that trainings that have begun can be resumed.
-    let text = format!("{recipe:?} {:?}", training.names()).replace("ema_decay", "mean_keeps");
+    // Hash the inputs of the training, so that a changed file starts a different training. A field's
+    // former name, and no field that is new and 0, so that trainings that have begun can be resumed.
+    let text = format!("{recipe:?} {:?}", training.names());
+    let text = text.replace("ema_decay", "mean_keeps").replace("weight_decay: 0.0, ", "");
     let key: Vec<u64> = text.bytes().map(u64::from).collect();
     let hash = KeyedRng::keyed(&key).bits();
     let description = format!("recipe {:?}, {number} photographs, {hash:016x}", recipe.name);

@@ -233,6 +233,7 @@ impl Train {
             rate: recipe.learning_rate,
             warmup: recipe.warmup_steps,
             ema_decay: recipe.ema_decay,
+            weight_decay: recipe.weight_decay,
             criterion: recipe.criterion,
             event_input: recipe.event_input,
             offsets: recipe.offsets(),
@@ -284,6 +285,7 @@ impl Train {
             learning_rate: self.learning_rate,
             warmup_steps: (self.steps / 10).clamp(1, 300),
             ema_decay: 0.998,
+            weight_decay: 0.0,
             threshold_error: ThresholdError::default(),
             residual_noise: init.map_or(0.0, Weights::residual_noise),
             stages: vec![Stage {

@@ -29,6 +29,7 @@ pub use precision::Precision;
 pub use profile::{KernelTime, Profile};
 
 use super::queued::{self, DEPTH, Step};
+use super::self_check;
 use super::{
     AsyncEngine, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
 };
@@ -93,6 +94,25 @@ impl CudaEngine {
             arrivals,
             device,
         })
+    }
+
+    /// An engine in half precision, or in single precision if the weights do not suit half precision.
+    ///
+    /// # Errors
+    /// Like [`CudaEngine::new`].
+    pub fn of_best_precision(
+        weights: &crate::network::Weights,
+        info: &DeviceInfo,
+    ) -> Result<Self, EngineError> {
+        let half = Self::new(weights, info, Precision::Half)?;
+        let name = half.name().to_owned();
+        let single = || Self::new(weights, info, Precision::Single);
+        self_check::half_if_exact(weights, &name, half, single)
+    }
+
+    /// Precision of the arithmetic.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The card's number and name.

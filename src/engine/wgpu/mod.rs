@@ -20,10 +20,10 @@ mod pictures;
 mod plan;
 mod precision;
 mod queue;
-mod self_check;
 mod session;
 mod shaders;
 mod shared;
+mod subgroups;
 mod trial;
 mod waiting;
 
@@ -33,6 +33,7 @@ pub use precision::Precision;
 pub use shared::SharedDevice;
 
 use super::queued::{self, DEPTH, Step};
+use super::self_check;
 use super::{
     AsyncEngine, Engine, EngineError, EventTensor, Events, Image, OutputFormat, OutputRef, Restored,
 };
@@ -69,13 +70,28 @@ pub struct WgpuEngine {
 }
 
 impl WgpuEngine {
-    /// An engine on the given device, with maps in half precision where its shaders have it.
+    /// An engine on the given device, with maps in half precision where its shaders have it and the
+    /// weights suit it.
     ///
     /// # Errors
     /// The device cannot be used or has too little memory; see [`AdapterInfo::unusable`].
     pub fn new(weights: &Weights, info: &AdapterInfo) -> Result<Self, EngineError> {
-        let precision = if info.half { Precision::Half } else { Precision::Single };
-        Self::with_precision(weights, info, precision)
+        Self::of_best_precision(weights, info, |precision| {
+            Self::with_precision(weights, info, precision)
+        })
+    }
+
+    fn of_best_precision(
+        weights: &Weights,
+        info: &AdapterInfo,
+        make: impl Fn(Precision) -> Result<Self, EngineError>,
+    ) -> Result<Self, EngineError> {
+        if !info.half {
+            return make(Precision::Single);
+        }
+        let half = make(Precision::Half)?;
+        let name = half.name().to_owned();
+        self_check::half_if_exact(weights, &name, half, || make(Precision::Single))
     }
 
     /// Like [`WgpuEngine::new`], with maps stored in the given precision.
@@ -105,8 +121,9 @@ impl WgpuEngine {
         info: &AdapterInfo,
         shared: &SharedDevice,
     ) -> Result<Self, EngineError> {
-        let precision = if info.half { Precision::Half } else { Precision::Single };
-        Self::on(weights, Device::share(info, shared, precision)?)
+        Self::of_best_precision(weights, info, |precision| {
+            Self::on(weights, Device::share(info, shared, precision)?)
+        })
     }
 
     fn on(weights: &Weights, device: Device) -> Result<Self, EngineError> {

@@ -2,8 +2,9 @@
 
 use super::WgpuEngine;
 use super::optional::Optional;
-use super::self_check::{self, SelfCheck};
+use super::subgroups;
 use crate::engine::EngineError;
+use crate::engine::self_check::{NEEDED_DB, SelfCheck};
 use crate::network::Weights;
 
 impl WgpuEngine {
@@ -16,7 +17,7 @@ impl WgpuEngine {
             self.device.used = *settled;
             return Ok(());
         }
-        let check = SelfCheck::new(weights)?;
+        let check = SelfCheck::typical(weights)?;
         let name = self.device.name().to_owned();
         for choice in self.device.offered.choices() {
             self.device.used = choice;
@@ -41,14 +42,14 @@ impl WgpuEngine {
     /// The agreement in dB of a small image with the processor's, if it is enough.
     fn tried(&mut self, check: &SelfCheck) -> Result<f64, String> {
         if let Some(largest) = self.device.used.subgroups
-            && !self_check::are_neighbours(&mut self.device, largest)
+            && !subgroups::are_neighbours(&mut self.device, largest)
         {
             return Err(format!("a subgroup is not at most {largest} neighbouring threads"));
         }
         let agreement = check.agreement_db(self);
         self.forget();
         match agreement {
-            Ok(db) if db >= self_check::NEEDED_DB => Ok(db),
+            Ok(db) if db >= NEEDED_DB => Ok(db),
             Ok(db) => Err(format!("wrong, {db:.0} dB")),
             Err(why) => Err(why.to_string()),
         }
