@@ -13,7 +13,7 @@ use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::{Engine, Events, Image};
 use gem_live::event::Thresholds;
 use gem_live::image::Size;
-use gem_live::network::{Weights, operations, parameters};
+use gem_live::network::{FUSION_LEVELS, Weights, operations, parameters};
 use gem_live::time::TimeRange;
 use gem_live::train::cpu::{Input, Net, Offsets, Processor};
 use gem_live::train::loss::{Criterion, Labelled};
@@ -57,7 +57,8 @@ fn step_operations(weights: &Weights, image: Size, sensor: Size, offsets: Offset
         Offsets::Learned => 0.0,
         Offsets::Zero => offset_operations(weights, image),
     };
-    let forward = operations(weights.event_input(), image, sensor, 1) - skipped;
+    let forward =
+        operations(weights.event_input(), FUSION_LEVELS.len(), image, sensor, 1) - skipped;
     (3.0 * forward - inputs) * BATCH as f64
 }
 

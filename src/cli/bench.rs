@@ -46,12 +46,16 @@ pub(crate) struct Bench {
     /// Use weights that read the event prior, as the built-in ones do.
     #[arg(long)]
     prior: bool,
+    /// Use the built-in weights instead of random ones. Those contribute at all five levels and have
+    /// offsets; of the built-in ones, engines skip what has no effect.
+    #[arg(long, conflicts_with = "prior")]
+    built_in: bool,
     /// Number of measured restorations, after one unmeasured warm-up.
     #[arg(long, default_value_t = 7)]
     runs: usize,
     /// Measure what `--sparse` gains on the CPU instead: exposures of which nothing, a tenth, half
     /// or everything moves, with the built-in weights; how far the pictures agree.
-    #[arg(long, conflicts_with_all = ["instants", "prior", "single", "gpu", "engine"])]
+    #[arg(long, conflicts_with_all = ["instants", "prior", "built_in", "single", "gpu", "engine"])]
     sparse: bool,
     /// Print JSON.
     #[arg(long)]
@@ -143,8 +147,13 @@ impl Bench {
             return Ok(ExitCode::SUCCESS);
         }
         let mut rng = rand::rngs::StdRng::seed_from_u64(1);
-        let input = if self.prior { EventInput::Prior } else { EventInput::Counts };
-        let mut measured = self.open(&random_weights(input, &mut rng)?)?;
+        let random = if self.prior { EventInput::Prior } else { EventInput::Counts };
+        let weights = match self.built_in {
+            true => Weights::embedded()?,
+            false => random_weights(random, &mut rng)?,
+        };
+        let (input, levels) = (weights.event_input(), weights.contributing_levels());
+        let mut measured = self.open(&weights)?;
         let blur: Vec<f32> = (0..3 * image.area()).map(|_| rng.random()).collect();
         let maps: Vec<Vec<f32>> = (0..self.instants)
             .map(|_| {
@@ -168,7 +177,7 @@ impl Bench {
         let ms = |t: Duration| t.as_secs_f64() * 1e3;
         let time = |i: usize| runs.get(i).map_or(0.0, |(t, _)| ms(*t));
         let (median, parts) = runs.get(runs.len() / 2).copied().unwrap_or_default();
-        let gflop = operations(input, image, events, self.instants) / 1e9;
+        let gflop = operations(input, levels, image, events, self.instants) / 1e9;
         let named = |Parts { image_encoder, event_encoder, fusion, deformable, decoder }| {
             vec![
                 ("image encoder", ms(image_encoder)),

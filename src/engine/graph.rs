@@ -1,6 +1,7 @@
 //! The order of SAN's layers in its encoders and its decoder, for engines on cards.
 
 use crate::image::Size;
+use crate::network::FUSION_LEVELS;
 
 /// How a convolution reads its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +69,9 @@ pub(super) trait Graph {
     type Map;
     type Error;
 
+    /// See [`Weights::contributing_levels`].
+    fn levels(&self) -> usize;
+
     /// A convolution by the name of its weights.
     fn conv(
         &mut self,
@@ -91,12 +95,12 @@ pub(super) trait Graph {
     fn release(&mut self, map: Self::Map);
 
     /// The rest of an encoder after its first convolution: what the fusion reads of the features of
-    /// the five levels, the finest first.
+    /// the levels that contribute, the finest first.
     fn encode(&mut self, encoder: Encoder, stem: Self::Map) -> Result<Vec<Self::Map>, Self::Error> {
         let name = encoder.name();
         let (mut x, finest) = self.projected(&format!("{name}.conv2"), stem, encoder, 0)?;
         let mut out = vec![finest];
-        for level in 1..=4 {
+        for level in 1..self.levels() {
             let layer = |j: usize| format!("{name}.down{level}.conv{j}");
             let first = self.conv(&layer(1), &x, Source::Pooled, &Post::Relu)?;
             self.release(x);
@@ -112,14 +116,20 @@ pub(super) trait Graph {
     /// levels.
     fn decode(&mut self, mut fused: Vec<Self::Map>) -> Result<Option<Self::Map>, Self::Error> {
         let Some(mut x) = fused.pop() else { return Ok(None) };
-        let mut level = 0;
+        let layer = |step: usize, j: usize| format!("dec.up{step}.conv{j}");
+        // Steps that would have led here from coarser levels.
+        let mut step = (FUSION_LEVELS.len() - 1).saturating_sub(fused.len());
+        if step > 0 {
+            let own = self.conv(&layer(step, 2), &x, Source::Plain, &Post::Relu)?;
+            self.release(x);
+            x = own;
+        }
         while let Some(skip) = fused.pop() {
-            level += 1;
-            let layer = |j: usize| format!("dec.up{level}.conv{j}");
-            let sum = self.conv(&layer(1), &x, Source::Upsampled, &Post::ReluAdd(&skip))?;
+            step += 1;
+            let sum = self.conv(&layer(step, 1), &x, Source::Upsampled, &Post::ReluAdd(&skip))?;
             self.release(x);
             self.release(skip);
-            x = self.conv(&layer(2), &sum, Source::Plain, &Post::Relu)?;
+            x = self.conv(&layer(step, 2), &sum, Source::Plain, &Post::Relu)?;
             self.release(sum);
         }
         Ok(Some(x))

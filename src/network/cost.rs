@@ -5,8 +5,15 @@ use crate::event::EventInput;
 use crate::image::Size;
 
 /// Floating-point operations (two per multiply-accumulate) of restoring `instants` of one
-/// exposure. Bias, activation, pooling, upsampling, sampling and blending are not counted.
-pub fn operations(input: EventInput, image: Size, events: Size, instants: usize) -> f64 {
+/// exposure with so many [contributing levels](super::Weights::contributing_levels). Bias,
+/// activation, pooling, upsampling, sampling and blending are not counted.
+pub fn operations(
+    input: EventInput,
+    levels: usize,
+    image: Size,
+    events: Size,
+    instants: usize,
+) -> f64 {
     let halved =
         |size: Size, level: usize| ((size.width >> level) as f64) * ((size.height >> level) as f64);
     let mut once = 0.0;
@@ -14,25 +21,15 @@ pub fn operations(input: EventInput, image: Size, events: Size, instants: usize)
     for (name, shape) in parameters(input) {
         let weights = shape.iter().product::<usize>() as f64;
         let (part, rest) = name.split_once('.').unwrap_or((&name, ""));
-        if !rest.ends_with("weight") {
+        let (level, needed) = level_of(part, rest);
+        if !rest.ends_with("weight") || needed > levels {
             continue;
         }
-        let digit = |text: &str, prefix: &str| {
-            text.strip_prefix(prefix).and_then(|t| t.chars().next()?.to_digit(10))
-        };
         match part {
-            "im_enc" => {
-                once += weights * halved(image, digit(rest, "down").unwrap_or(0) as usize);
-            }
-            "ev_enc" => {
-                each += weights * halved(events, digit(rest, "down").unwrap_or(0) as usize);
-            }
-            "dec" => {
-                let level = digit(rest, "up").map_or(0, |up| 4 - up as usize);
-                each += weights * halved(image, level);
-            }
+            "im_enc" => once += weights * halved(image, level),
+            "ev_enc" => each += weights * halved(events, level),
+            "dec" => each += weights * halved(image, level),
             _ => {
-                let level = digit(part, "msff").map_or(0, |l| l as usize - 1);
                 let pixels = halved(image, level);
                 let square = FUSION_LEVELS.get(level).map_or(0, |l| l.channels.pow(2)) as f64;
                 if rest.ends_with("layers.0.weight") {
@@ -49,16 +46,41 @@ pub fn operations(input: EventInput, image: Size, events: Size, instants: usize)
     2.0 * (once + instants as f64 * each)
 }
 
+/// The level of a layer's output, 0 for the finest, and how many levels must contribute for it to be
+/// computed.
+fn level_of(part: &str, rest: &str) -> (usize, usize) {
+    let digit = |text: &str, prefix: &str| {
+        let digit = text.strip_prefix(prefix).and_then(|t| t.chars().next()?.to_digit(10));
+        digit.map_or(0, |d| d as usize)
+    };
+    let steps = FUSION_LEVELS.len() - 1;
+    let level = match part {
+        "im_enc" | "ev_enc" => digit(rest, "down"),
+        "dec" if rest.starts_with("up") => steps.saturating_sub(digit(rest, "up")),
+        "dec" => 0,
+        _ => digit(part, "msff").saturating_sub(1),
+    };
+    // What enlarges the next coarser level needs that one.
+    let enlarges = part == "dec" && rest.contains(".conv1.");
+    (level, level + 1 + usize::from(enlarges))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_cost_is_the_published_one_minus_the_savings_of_the_reduced_form() {
-        let small = operations(EventInput::Counts, Size::new(288, 192), Size::new(72, 48), 1);
-        let large = operations(EventInput::Counts, Size::new(1152, 768), Size::new(288, 192), 1);
+        let cost = |levels: usize, side: usize| {
+            let size = |w: usize, h: usize| Size::new(side * w, side * h);
+            operations(EventInput::Counts, levels, size(288, 192), size(72, 48), 1)
+        };
+        let (small, large) = (cost(5, 1), cost(5, 4));
         // 135 kMAC per pixel as published; the four-fold first and last MLP layers cost 11.4.
         assert!((small / 2e3 / (288.0 * 192.0) - 123.6).abs() < 1.0, "{small}");
         assert!((large / small - 16.0).abs() < 0.01, "{large}");
+        // Fewer levels cost less; the finest one is most of it.
+        let shares: Vec<f64> = (1..=5).map(|levels| cost(levels, 1) / small).collect();
+        assert!(shares.is_sorted_by(|a, b| a < b) && shares[0] > 0.2, "{shares:?}");
     }
 }

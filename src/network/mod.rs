@@ -3,6 +3,7 @@
 mod checkpoint;
 mod chw;
 mod cost;
+mod levels;
 mod lightning;
 mod origin;
 mod reference;

@@ -238,7 +238,11 @@ impl Folder {
         Self {
             recorded: manifest.as_ref().and_then(|m| m.session.thresholds),
             stored: manifest.as_ref().and_then(stored),
-            entries: dataset_entries(root).ok().flatten().unwrap_or_default(),
+            entries: dataset_entries(root)
+                .inspect_err(|why| tracing::warn!("{why}: no thresholds are read from it"))
+                .ok()
+                .flatten()
+                .unwrap_or_default(),
         }
     }
 }

@@ -25,6 +25,7 @@ mod failures;
 mod flight;
 mod gpu_check;
 mod half_range;
+mod levels;
 mod live;
 mod prior;
 mod scene;

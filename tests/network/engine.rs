@@ -8,7 +8,7 @@
 
 use crate::common;
 
-use crate::scene::with_noise;
+use crate::scene::{with_levels, with_noise};
 use common::random_weights;
 use gem_live::Deblurrer;
 use gem_live::engine::cpu::{CpuEngine, Isa};
@@ -37,38 +37,49 @@ fn inputs(image: Size, sensor: Size, seed: u64) -> (Chw, Chw) {
     (event, blur)
 }
 
+/// Compares all instruction sets with the definition.
+fn compare(weights: &Weights, image: Size, sensor: Size) {
+    let (event, blur) = inputs(image, sensor, 3);
+    let ReferenceOutput { latent, ratio } = reference(weights, &event, &blur);
+    let (event, blur) = (single(&event), single(&blur));
+    let blur = Image { data: &blur, height: image.height, width: image.width };
+    let event_tensors = [EventTensor { data: &event, height: sensor.height, width: sensor.width }];
+    for isa in Isa::available() {
+        let mut engine = CpuEngine::with_isa(weights, 2, isa).unwrap();
+        // Twice: the second run reuses the memory of the first.
+        for run in 0..2 {
+            let got = engine.restore(&blur, &event_tensors).unwrap().remove(0);
+            for (name, got, want) in
+                [("latent", &got.latent, &latent), ("ratio", &got.ratio, &ratio)]
+            {
+                let off = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs();
+                let worst = got.iter().zip(&want.data).map(off).fold(0.0, f64::max);
+                assert!(
+                    worst < 2e-5,
+                    "{isa:?}, {image}/{sensor}, run {run}: {name} is off by {worst}"
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn the_network_equals_its_definition_at_any_ratio() {
     let weights = random_weights(7);
-    let cases = [
+    for (image, sensor) in [
         (Size::new(48, 32), Size::new(24, 16)),
         (Size::new(32, 32), Size::new(32, 32)),
         (Size::new(64, 16), Size::new(19, 23)),
-    ];
-    for (image, sensor) in cases {
-        let (event, blur) = inputs(image, sensor, 3);
-        let ReferenceOutput { latent, ratio } = reference(&weights, &event, &blur);
-        let (event, blur) = (single(&event), single(&blur));
-        let blur = Image { data: &blur, height: image.height, width: image.width };
-        let event_tensors =
-            [EventTensor { data: &event, height: sensor.height, width: sensor.width }];
-        for isa in Isa::available() {
-            let mut engine = CpuEngine::with_isa(&weights, 2, isa).unwrap();
-            // Twice: the second run reuses the memory of the first.
-            for run in 0..2 {
-                let got = engine.restore(&blur, &event_tensors).unwrap().remove(0);
-                for (name, got, want) in
-                    [("latent", &got.latent, &latent), ("ratio", &got.ratio, &ratio)]
-                {
-                    let off = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs();
-                    let worst = got.iter().zip(&want.data).map(off).fold(0.0, f64::max);
-                    assert!(
-                        worst < 2e-5,
-                        "{isa:?}, {image}/{sensor}, run {run}: {name} is off by {worst}"
-                    );
-                }
-            }
-        }
+    ] {
+        compare(&weights, image, sensor);
+    }
+}
+
+#[test]
+fn levels_that_do_not_contribute_are_left_out_without_a_difference() {
+    for levels in 1..5 {
+        let weights = with_levels(&random_weights(7), levels);
+        compare(&weights, Size::new(48, 32), Size::new(24, 16));
     }
 }
 

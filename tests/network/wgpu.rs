@@ -14,7 +14,7 @@ mod in_flight;
 mod subgroups;
 
 use crate::common::{golden_passes, hashed_weights, shared};
-use crate::scene::{EXPOSURE, Scene, shrunk_scene, weights, weights_for};
+use crate::scene::{EXPOSURE, Scene, shrunk_scene, weights, weights_for, with_levels};
 use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::wgpu::{AdapterInfo, DeviceKind, Precision, WgpuEngine, adapters};
 use gem_live::engine::{
@@ -219,6 +219,22 @@ fn half_precision_comes_close_at_any_ratio() {
 fn weights_with_the_event_prior_give_the_same_results() {
     for precision in [Precision::Single, Precision::Half] {
         compare_with_cpu(EventInput::Prior, precision, &scenes()[3..4]);
+    }
+}
+
+#[test]
+fn levels_that_do_not_contribute_are_left_out() {
+    let Some(device) = device() else { return };
+    let scene = Scene::new(Size::new(48, 32), Size::new(24, 16), Size::new(24, 16));
+    let targets = &targets()[1..2];
+    for levels in 1..5 {
+        let weights = with_levels(&weights(3), levels);
+        let want = scene.restore(&mut CpuEngine::new(&weights, 0).unwrap(), targets).remove(0);
+        for precision in precisions(&device) {
+            let mut engine = WgpuEngine::with_precision(&weights, &device, precision).unwrap();
+            let got = scene.restore(&mut engine, targets).remove(0);
+            check(&format!("{levels} levels"), precision, &got, &want);
+        }
     }
 }
 

@@ -88,6 +88,13 @@ impl Conv {
     }
 }
 
+/// The same map inside a border of `pad`.
+pub(super) fn bordered(input: &Map, pad: usize) -> Map {
+    let mut out = input.another(input.h, input.w, input.c, pad);
+    out.for_rows(0, |_, y, row| row.copy_from_slice(input.row(y)));
+    out
+}
+
 /// The mean of every 2x2 block; an odd last row or column is ignored.
 pub(super) fn average_pool(input: &Map, pad: usize) -> Map {
     let mut out = input.another(input.h / 2, input.w / 2, input.c, pad);

@@ -3,7 +3,7 @@
 use super::deform::DeformConv;
 use super::fusion::Fusion;
 use super::isa::{Isa, Task};
-use super::layers::{Activation, Conv, average_pool, upsample};
+use super::layers::{Activation, Conv, average_pool, bordered, upsample};
 use super::map::{Buffers, Map};
 use super::parts::{Parts, timed};
 use super::prior::{Counts, prior_map};
@@ -24,17 +24,17 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn new(isa: Isa, weights: &Weights, name: &str) -> Self {
+    fn new(isa: Isa, weights: &Weights, name: &str, levels: usize) -> Self {
         let conv = |layer: String, k| Conv::new(isa, weights, &format!("{name}.{layer}"), k, |o| o);
         Self {
             stem: [conv("conv1".into(), 7), conv("conv2".into(), 7)],
-            down: (DOWN_KERNELS.into_iter().enumerate())
+            down: (DOWN_KERNELS.into_iter().take(levels.saturating_sub(1)).enumerate())
                 .map(|(i, k)| [1, 2].map(|j| conv(format!("down{}.conv{j}", i + 1), k)))
                 .collect(),
         }
     }
 
-    /// Features of the five levels, full resolution first. `input` has a border of 3.
+    /// Features of the levels that contribute, full resolution first. `input` has a border of 3.
     fn run(&self, input: &Map) -> Vec<Map> {
         let two = |[a, b]: &[Conv; 2], input: &Map| {
             b.run(&a.run(input, b.k / 2, &Activation::Relu), 0, &Activation::Relu)
@@ -64,7 +64,8 @@ pub(super) struct Network {
 impl Network {
     pub(super) fn new(isa: Isa, weights: &Weights) -> Self {
         let conv = |name: String| Conv::new(isa, weights, &name, 3, |o| o);
-        let fusion = (FUSION_LEVELS.iter().enumerate())
+        let levels = weights.contributing_levels();
+        let fusion = (FUSION_LEVELS.iter().take(levels).enumerate())
             .map(|(i, level)| {
                 let (name, c) = (format!("msff{}", i + 1), level.channels);
                 let dcn = DeformConv::new(isa, weights, &format!("{name}.dcn"), c, level.kernel);
@@ -75,8 +76,8 @@ impl Network {
             isa,
             event_input: weights.event_input(),
             residual_noise: weights.residual_noise(),
-            image_encoder: Encoder::new(isa, weights, "im_enc"),
-            event_encoder: Encoder::new(isa, weights, "ev_enc"),
+            image_encoder: Encoder::new(isa, weights, "im_enc", levels),
+            event_encoder: Encoder::new(isa, weights, "ev_enc", levels),
             fusion,
             up: (1..=4).map(|i| [1, 2].map(|j| conv(format!("dec.up{i}.conv{j}")))).collect(),
             last: conv("dec.conv".into()),
@@ -126,7 +127,12 @@ impl Network {
         }
         timed(&mut parts.decoder, || {
             let mut x = fused.pop().unwrap_or_else(|| buffers.map(1, 1, 1, 0));
-            for [a, b] in &self.up {
+            // Steps that would have led here from coarser levels.
+            let (missing, steps) = self.up.split_at(self.up.len().saturating_sub(fused.len()));
+            if let Some([_, b]) = missing.last() {
+                x = b.run(&bordered(&x, 1), usize::from(fused.is_empty()), &Activation::Relu);
+            }
+            for [a, b] in steps {
                 if let Some(skip) = fused.pop() {
                     let sum = a.run(&upsample(&x, 1), 1, &Activation::ReluAdd(&skip));
                     x = b.run(&sum, usize::from(fused.is_empty()), &Activation::Relu);

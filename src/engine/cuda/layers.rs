@@ -36,6 +36,8 @@ pub(super) struct Layers {
     pub(super) input: EventInput,
     /// See [`Weights::residual_noise`].
     pub(super) residual_noise: f32,
+    /// See [`Weights::contributing_levels`].
+    pub(super) levels: usize,
     /// The fusion's first layer on event features: its bias depends on the sizes.
     position: HashMap<String, Position>,
 }
@@ -117,7 +119,8 @@ impl Layers {
         }
         // Uploads from pageable memory may return before the copy has ended.
         device.work.synchronize()?;
-        Ok(Self { layers, input, residual_noise: weights.residual_noise(), position })
+        let (residual_noise, levels) = (weights.residual_noise(), weights.contributing_levels());
+        Ok(Self { layers, input, residual_noise, levels, position })
     }
 
     /// Addresses of a layer's weights and bias.

@@ -30,6 +30,8 @@ pub(super) struct Layers {
     pub(super) input: EventInput,
     /// See [`Weights::residual_noise`].
     pub(super) residual_noise: f32,
+    /// See [`Weights::contributing_levels`].
+    pub(super) levels: usize,
     pub(super) weights: Buffer,
     pub(super) bias: Buffer,
     /// For cooperative matrices.
@@ -68,6 +70,7 @@ impl Layers {
     pub(super) fn new(device: &Device, weights: &Weights) -> Self {
         let mut all = Packing::default();
         let (event_input, residual_noise) = (weights.event_input(), weights.residual_noise());
+        let levels = weights.contributing_levels();
         for conv in published::convolutions(weights) {
             let Convolution { name, outputs: cout, inputs: cin, kernel: k, weights: w, bias } =
                 conv;
@@ -116,6 +119,7 @@ impl Layers {
             layers,
             input: event_input,
             residual_noise,
+            levels,
             weights: device.upload("weights", &weights),
             bias: device.upload("bias", &bias),
             tiles: device.upload("weights in tiles", &tiles),

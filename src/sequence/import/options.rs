@@ -117,6 +117,18 @@ impl ImportOptions {
         [start, start.saturating_add(exposure_us)]
     }
 
+    /// A remark on how exposures follow from timestamps; `own` if the recording has exposure times.
+    pub(super) fn timing(&self, own: bool) -> String {
+        let contiguous = !own && self.exposure == Some(FrameExposure::Contiguous);
+        match (contiguous, self.stamp) {
+            (true, Stamp::Start) => "exposures reach half way to the neighbouring frames".into(),
+            (true, _) => {
+                "exposures reach half way to the neighbouring frames; not used: --stamp".into()
+            }
+            (false, stamp) => format!("timestamps of frames are the {} of exposures", stamp.name()),
+        }
+    }
+
     /// A remark on stated options that are not used, because the recording has the exposure times of its
     /// frames; `has_starts` if it also has when each exposure started.
     pub(super) fn unused(&self, has_starts: bool) -> Option<String> {
@@ -184,6 +196,19 @@ mod tests {
         let found = gapless.exposures(path, &[0, 100, 300, 400]).unwrap();
         assert_eq!(found, [None, Some([50, 200]), Some([200, 350]), None]);
         assert_eq!(gapless.exposures(path, &[5]).unwrap(), [None]);
+    }
+
+    #[test]
+    fn the_remark_on_timestamps_is_what_was_done() {
+        let remark = |exposure, stamp, own| {
+            ImportOptions { exposure, stamp, ..ImportOptions::default() }.timing(own)
+        };
+        let (us, gapless) = (Some(FrameExposure::Us(100)), Some(FrameExposure::Contiguous));
+        assert_eq!(remark(us, Stamp::End, false), "timestamps of frames are the end of exposures");
+        assert_eq!(remark(gapless, Stamp::End, true), remark(us, Stamp::End, false));
+        let contiguous = remark(gapless, Stamp::Start, false);
+        assert_eq!(contiguous, "exposures reach half way to the neighbouring frames");
+        assert_eq!(remark(gapless, Stamp::End, false), contiguous + "; not used: --stamp");
     }
 
     #[test]

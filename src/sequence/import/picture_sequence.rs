@@ -92,10 +92,7 @@ impl PictureSequence {
             from = until;
         }
         if timed.iter().all(|(_, t)| t.end_us.is_none()) {
-            remarks.push(format!(
-                "timestamps of frames are the {} of exposures",
-                options.stamp.name()
-            ));
+            remarks.push(options.timing(known));
         }
         let mut frames = Vec::new();
         for (at, (file, time)) in timed.iter().enumerate() {

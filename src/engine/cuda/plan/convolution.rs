@@ -38,6 +38,10 @@ impl Graph for Builder<'_> {
     type Map = Map;
     type Error = DriverError;
 
+    fn levels(&self) -> usize {
+        self.layers.levels
+    }
+
     fn conv(
         &mut self,
         name: &str,

@@ -25,6 +25,10 @@ impl Graph for Builder<'_> {
     type Map = Map;
     type Error = Infallible;
 
+    fn levels(&self) -> usize {
+        self.layers.levels
+    }
+
     fn conv(
         &mut self,
         name: &str,

@@ -178,7 +178,7 @@ impl RosRecording {
         options: &ImportOptions,
         remarks: &mut Vec<String>,
     ) -> Result<Vec<Option<[i64; 2]>>, ImportError> {
-        remarks.push(format!("timestamps of frames are the {} of exposures", options.stamp.name()));
+        remarks.push(options.timing(topic.is_some()));
         let Some(topic) = topic else {
             let stamps: Vec<i64> = frames.iter().map(|f| f.stamp_us).collect();
             return options.exposures(path, &stamps);
