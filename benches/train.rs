@@ -13,7 +13,7 @@ use gem_live::engine::cpu::CpuEngine;
 use gem_live::engine::{Engine, Events, Image};
 use gem_live::event::Thresholds;
 use gem_live::image::Size;
-use gem_live::network::{FUSION_LEVELS, Weights, operations, parameters};
+use gem_live::network::{Computation, Weights, operations, parameters};
 use gem_live::time::TimeRange;
 use gem_live::train::cpu::{Input, Net, Offsets, Processor};
 use gem_live::train::loss::{Criterion, Labelled};
@@ -38,27 +38,12 @@ fn encoder_operations(weights: &Weights, encoder: &str, part: &str, map: Size) -
     each.sum()
 }
 
-/// Operations of the layers that compute offsets, which a training with offsets held at zero skips.
-fn offset_operations(weights: &Weights, image: Size) -> f64 {
-    let each = parameters(weights.event_input()).into_iter().filter_map(|(name, shape)| {
-        let fusion = name.strip_suffix(".dcn.conv_offset_mask.weight")?;
-        let level = fusion.strip_prefix("msff")?.parse::<usize>().ok()? - 1;
-        let pixels = (image.width >> level) * (image.height >> level);
-        Some(2.0 * shape.iter().product::<usize>() as f64 * pixels as f64)
-    });
-    each.sum()
-}
-
 /// Operations of a training step.
 fn step_operations(weights: &Weights, image: Size, sensor: Size, offsets: Offsets) -> f64 {
     let inputs = encoder_operations(weights, "im_enc", "conv1", image)
         + encoder_operations(weights, "ev_enc", "conv1", sensor);
-    let skipped = match offsets {
-        Offsets::Learned => 0.0,
-        Offsets::Zero => offset_operations(weights, image),
-    };
-    let forward =
-        operations(weights.event_input(), FUSION_LEVELS.len(), image, sensor, 1) - skipped;
+    let part = Computation { offsets: offsets == Offsets::Learned, ..Computation::of(weights) };
+    let forward = operations(part, image, sensor, 1);
     (3.0 * forward - inputs) * BATCH as f64
 }
 

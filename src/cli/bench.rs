@@ -7,7 +7,7 @@ use gem_live::engine::cpu::{CpuEngine, Parts};
 use gem_live::engine::{Engine, EventTensor, Image};
 use gem_live::event::EventInput;
 use gem_live::image::Size;
-use gem_live::network::{Tensor, Weights, operations, parameters};
+use gem_live::network::{Computation, Tensor, Weights, operations, parameters};
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 #[command(after_help = "\
 Examples:
   gem-live bench
+  gem-live bench --built-in                     the weights that are used by default
   gem-live bench --size 1152x768 --scale 4 --prior --json
   gem-live bench --size 1152x768 --sparse --runs 5
   gem-live bench --engine wgpu --gpu 0    on the first device that `gem-live devices` shows")]
@@ -46,8 +47,8 @@ pub(crate) struct Bench {
     /// Use weights that read the event prior, as the built-in ones do.
     #[arg(long)]
     prior: bool,
-    /// Use the built-in weights instead of random ones. Those contribute at all five levels and have
-    /// offsets; of the built-in ones, engines skip what has no effect.
+    /// Measure the built-in weights instead of random ones. Random weights use all five levels and
+    /// offsets; the built-in ones use two levels and no offsets, which engines can leave out.
     #[arg(long, conflicts_with = "prior")]
     built_in: bool,
     /// Number of measured restorations, after one unmeasured warm-up.
@@ -126,6 +127,10 @@ struct Report {
     instants: usize,
     threads: usize,
     instructions: String,
+    /// `built-in` or `random`.
+    weights: &'static str,
+    /// Levels of the network that were computed.
+    levels: usize,
     runs: usize,
     median_ms: f64,
     min_ms: f64,
@@ -152,7 +157,9 @@ impl Bench {
             true => Weights::embedded()?,
             false => random_weights(random, &mut rng)?,
         };
-        let (input, levels) = (weights.event_input(), weights.contributing_levels());
+        let (input, mut part) = (weights.event_input(), Computation::of(&weights));
+        // Only the CPU engine leaves out offsets that are zero.
+        part.offsets |= self.engine != BenchEngine::Cpu;
         let mut measured = self.open(&weights)?;
         let blur: Vec<f32> = (0..3 * image.area()).map(|_| rng.random()).collect();
         let maps: Vec<Vec<f32>> = (0..self.instants)
@@ -177,7 +184,7 @@ impl Bench {
         let ms = |t: Duration| t.as_secs_f64() * 1e3;
         let time = |i: usize| runs.get(i).map_or(0.0, |(t, _)| ms(*t));
         let (median, parts) = runs.get(runs.len() / 2).copied().unwrap_or_default();
-        let gflop = operations(input, levels, image, events, self.instants) / 1e9;
+        let gflop = operations(part, image, events, self.instants) / 1e9;
         let named = |Parts { image_encoder, event_encoder, fusion, deformable, decoder }| {
             vec![
                 ("image encoder", ms(image_encoder)),
@@ -194,6 +201,8 @@ impl Bench {
             instants: self.instants,
             threads,
             instructions,
+            weights: if self.built_in { "built-in" } else { "random" },
+            levels: part.levels,
             runs: runs.len(),
             median_ms: ms(median),
             min_ms: time(0),
@@ -241,8 +250,14 @@ impl Bench {
 impl Report {
     fn print(&self) {
         println!(
-            "{} image, {} events, {} instant(s), {} thread(s), {}",
-            self.image, self.events, self.instants, self.threads, self.instructions
+            "{} image, {} events, {} instant(s), {} weights ({} of 5 levels), {} thread(s), {}",
+            self.image,
+            self.events,
+            self.instants,
+            self.weights,
+            self.levels,
+            self.threads,
+            self.instructions
         );
         println!(
             "{:.1} ms (median of {}; {:.1} to {:.1}), {:.1} GFLOP, {:.0} GFLOP/s",

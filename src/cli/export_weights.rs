@@ -13,7 +13,8 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Examples:
   gem-live export-weights RUN/weights.safetensors weights.ckpt
-  gem-live export-weights weights.ckpt weights.safetensors --half")]
+  gem-live export-weights weights.ckpt weights.safetensors --half
+  gem-live export-weights RUN/weights.safetensors fast.safetensors --half --levels 2")]
 pub(crate) struct ExportWeights {
     /// Weights to read: a Lightning checkpoint or a safetensors file.
     input: PathBuf,
@@ -27,6 +28,10 @@ pub(crate) struct ExportWeights {
     /// [default: what the input states].
     #[arg(long, value_name = "NOISE")]
     residual_noise: Option<f32>,
+    /// Keep only the finest levels of the network's five, which makes restoring faster: all other
+    /// weights are zero. Compare the pictures with `gem-live test`.
+    #[arg(long, value_name = "LEVELS", value_parser = clap::value_parser!(u8).range(1..=5))]
+    levels: Option<u8>,
 }
 
 impl ExportWeights {
@@ -35,6 +40,9 @@ impl ExportWeights {
         if let Some(noise) = self.residual_noise {
             weights = weights.with_residual_noise(noise)?;
         }
+        if let Some(levels) = self.levels {
+            weights = weights.with_levels(levels.into());
+        }
         let checkpoint = self.output.extension().is_some_and(|e| e.eq_ignore_ascii_case("ckpt"));
         let bytes = match checkpoint {
             true => weights.to_checkpoint(self.half)?,
@@ -42,10 +50,11 @@ impl ExportWeights {
         };
         gem_live::formats::atomic_file::write(&self.output, &bytes)?;
         println!(
-            "{}: {} with {}, {} precision, {:.1} MB",
+            "{}: {} with {}, {} of 5 levels, {} precision, {:.1} MB",
             self.output.display(),
             if checkpoint { "Lightning checkpoint" } else { "safetensors" },
             weights.event_input().name(),
+            weights.contributing_levels(),
             if self.half { "half" } else { "single" },
             bytes.len() as f64 / 1e6
         );

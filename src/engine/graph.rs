@@ -117,7 +117,8 @@ pub(super) trait Graph {
     fn decode(&mut self, mut fused: Vec<Self::Map>) -> Result<Option<Self::Map>, Self::Error> {
         let Some(mut x) = fused.pop() else { return Ok(None) };
         let layer = |step: usize, j: usize| format!("dec.up{step}.conv{j}");
-        // Steps that would have led here from coarser levels.
+        // The steps from coarser levels are left out, but for the last one's second convolution, which
+        // applies to this level.
         let mut step = (FUSION_LEVELS.len() - 1).saturating_sub(fused.len());
         if step > 0 {
             let own = self.conv(&layer(step, 2), &x, Source::Plain, &Post::Relu)?;

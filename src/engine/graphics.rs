@@ -8,9 +8,12 @@ pub(super) struct Opened {
     pub(super) reason: String,
 }
 
-/// The device's name, with its precision if that is not the usual one.
+/// The device's name, and why its precision is not the usual one if it is not.
 pub(super) fn name(device: &str, single: bool) -> String {
-    if single { format!("{device}, in single precision") } else { device.to_owned() }
+    match single {
+        true => format!("{device} in single precision: half precision is wrong with these weights"),
+        false => device.to_owned(),
+    }
 }
 
 #[cfg(feature = "wgpu")]

@@ -1,21 +1,42 @@
 //! The levels of a network that influence its picture.
 
+use super::cost::levels_needed;
 use super::{FUSION_LEVELS, Weights};
 
 impl Weights {
     /// Number of levels that influence the restored image, the finest first: 1 to 5. Engines do not
     /// compute the others.
     ///
-    /// The decoder adds the rectified result of `dec.upN.conv1` on everything coarser to a level. If
-    /// that layer's weights are zero and no bias is positive, it adds nothing.
+    /// At each level the decoder enlarges the coarser result, applies the convolution `dec.upN.conv1`
+    /// and a ReLU, and adds that to the level's features. If the convolution's weights are zero and no
+    /// bias is positive, it adds nothing.
     pub fn contributing_levels(&self) -> usize {
-        let steps = FUSION_LEVELS.len() - 1;
-        let is_silent = |level: &usize| {
-            let get = |what| self.get(&format!("dec.up{}.conv1.{what}", steps + 1 - level));
-            get("weight").iter().all(|w| *w == 0.0) && get("bias").iter().all(|b| *b <= 0.0)
-        };
-        (1..=steps).find(is_silent).unwrap_or(FUSION_LEVELS.len())
+        contributing_levels(|layer| {
+            ["weight", "bias"].map(|what| self.get(&format!("{layer}.{what}")))
+        })
     }
+
+    /// The same weights with zeros in all layers that only coarser levels than the finest `levels` (1 to
+    /// 5) need, so that those levels do not contribute.
+    pub fn with_levels(mut self, levels: usize) -> Self {
+        for (name, tensor) in &mut self.tensors {
+            let (part, rest) = name.split_once('.').unwrap_or((name, ""));
+            if levels_needed(part, rest) > levels.max(1) {
+                tensor.data.fill(0.0);
+            }
+        }
+        self
+    }
+}
+
+/// As [`Weights::contributing_levels`]; `layer` returns weights and bias by a layer's name.
+pub(crate) fn contributing_levels<'a>(layer: impl Fn(&str) -> [&'a [f32]; 2]) -> usize {
+    let steps = FUSION_LEVELS.len() - 1;
+    let is_silent = |level: &usize| {
+        let [weights, bias] = layer(&format!("dec.up{}.conv1", steps + 1 - level));
+        weights.iter().all(|w| *w == 0.0) && bias.iter().all(|b| *b <= 0.0)
+    };
+    (1..=steps).find(is_silent).unwrap_or(FUSION_LEVELS.len())
 }
 
 #[cfg(test)]
@@ -52,5 +73,22 @@ mod tests {
         }
         assert_eq!(weights(&["dec.up3.conv1", "dec.up1.conv1"], 0.0).contributing_levels(), 2);
         assert_eq!(weights(&["dec.up3.conv2"], 0.0).contributing_levels(), 5);
+    }
+
+    #[test]
+    fn weights_with_fewer_levels_are_zero_where_only_the_others_need_them() {
+        let all = weights(&[], 0.0);
+        for levels in 1..=5 {
+            assert_eq!(all.clone().with_levels(levels).contributing_levels(), levels);
+        }
+        let two = all.with_levels(2);
+        let is_zero = |name: &str| two.get(name).iter().all(|v| *v == 0.0);
+        for name in ["ev_enc.down2.conv1.weight", "msff3.dcn.bias", "dec.up2.conv2.weight"] {
+            assert!(is_zero(name), "{name}");
+        }
+        for name in ["im_enc.down1.conv2.bias", "msff2.dcn.weight", "dec.up3.conv2.weight"] {
+            assert!(!is_zero(name), "{name}");
+        }
+        assert!(is_zero("dec.up3.conv1.bias") && !is_zero("dec.conv.weight"));
     }
 }

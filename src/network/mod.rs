@@ -13,7 +13,8 @@ mod stated;
 mod weights;
 
 pub use chw::{Chw, ReferenceOutput};
-pub use cost::operations;
+pub use cost::{Computation, operations};
+pub(crate) use levels::contributing_levels;
 pub use origin::Origin;
 pub use reference::reference;
 pub use san::{FUSION_LEVELS, FusionLevel, parameters};

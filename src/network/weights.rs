@@ -29,7 +29,7 @@ pub struct Tensor {
 /// the published network, and a few more if the network also reads the event prior.
 #[derive(Clone, Debug)]
 pub struct Weights {
-    tensors: BTreeMap<String, Tensor>,
+    pub(super) tensors: BTreeMap<String, Tensor>,
     event_input: EventInput,
     pub(super) residual_noise: f32,
     origin: Origin,

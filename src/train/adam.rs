@@ -160,12 +160,14 @@ impl Part<'_> {
     /// Muon's step for the weights of a layer, with the gradient times `shrink`: the length of the
     /// step does not depend on it, but a single large gradient would dominate the momentum.
     ///
-    /// Without a gradient there is no step: momentum that only decays would still give steps of full
+    /// Without a gradient weights only decay: momentum that only decays would still give steps of full
     /// length, always in the same direction, and the weights of a layer whose outputs are all
     /// rectified to zero would grow without bound.
     fn muon(self, shrink: f64, outputs: usize, settings: StepSettings) {
+        let (rate, decay) = (settings.rate as f32, settings.weight_decay as f32);
         if self.gradient.iter().all(|g| *g == 0.0) {
             self.first.fill(0.0);
+            self.parameters.iter_mut().for_each(|p| *p -= rate * decay * *p);
             return;
         }
         let (keeps, shrink) = (muon::MOMENTUM as f32, shrink as f32);
@@ -175,7 +177,6 @@ impl Part<'_> {
         // Nesterov's form, as published.
         let ahead: Vec<f32> =
             momentum.iter().zip(self.gradient).map(|(m, g)| mix(*m, *g)).collect();
-        let (rate, decay) = (settings.rate as f32, settings.weight_decay as f32);
         let direction = muon::direction(&ahead, outputs);
         let weights = self.parameters.iter_mut();
         weights.zip(direction).for_each(|(p, d)| *p -= rate * (d + decay * *p));
@@ -247,7 +248,13 @@ mod tests {
             let mut adam = Adam::new(vec![1.0; 6]);
             let gradient = [4.0, 1.0, -1.0, 2.0, -3.0, 5.0];
             adam.step(&gradient, &[Slot::alone(2, 2, 1, 1)], settings).unwrap();
-            adam.parameters
+            let once = adam.parameters.clone();
+            // Without a gradient, too.
+            adam.step(&[0.0; 6], &[Slot::alone(2, 2, 1, 1)], settings).unwrap();
+            for (once, twice) in once.iter().zip(&adam.parameters).take(4) {
+                assert!((twice - once * (1.0 - 0.1 * weight_decay as f32)).abs() < 1e-6);
+            }
+            once
         };
         let (without, with) = (step(0.0), step(0.5));
         for (without, with) in without[..4].iter().zip(&with) {

@@ -8,11 +8,11 @@
     reason = "a test may fail by panicking, in its helpers too"
 )]
 
-use crate::scene::{EXPOSURE, Scene, weights};
+use crate::scene::{EXPOSURE, Scene, weights, with_large_maps};
 use gem_live::Deblurrer;
 use gem_live::deblur::Pictures;
 use gem_live::engine::cpu::CpuEngine;
-use gem_live::engine::wgpu::{AdapterInfo, WgpuEngine, adapters};
+use gem_live::engine::wgpu::{AdapterInfo, Precision, WgpuEngine, adapters};
 use gem_live::engine::{DevicePicture, Failover, SharedDevice};
 use gem_live::exposure::Exposure;
 use gem_live::image::{ImageF32, ImageU8, Rounding, Size};
@@ -103,6 +103,23 @@ fn a_picture_on_the_device_is_the_one_that_is_copied() {
     // Callers that need pictures in memory get them.
     submit(&mut deblurrer, &exposure(1, false), &[0.3], false);
     assert_eq!(deblurrer.collect().unwrap().len(), 1);
+}
+
+/// Weights that do not suit half precision do not change what engines with other weights use.
+#[test]
+fn weights_with_large_maps_do_not_switch_off_what_the_device_has() {
+    let Some((shared, _device, info)) = shared() else { return };
+    if !info.half {
+        println!("skipped: the shaders of {} have no half precision", info.name);
+        return;
+    }
+    for (weights, precision) in
+        [(with_large_maps(3), Precision::Single), (weights(3), Precision::Half)]
+    {
+        let engine = WgpuEngine::on_shared(&weights, &info, &shared).unwrap();
+        assert_eq!(engine.precision(), precision);
+        assert_eq!(engine.subgroups(), info.subgroups, "{precision:?}");
+    }
 }
 
 #[test]

@@ -217,6 +217,8 @@ fn converted_weights_are_named() {
     let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/weights.safetensors");
     let text = succeeds(here.path(), &format!("export-weights {weights} out.ckpt --half"));
     assert!(text.contains("out.ckpt: Lightning checkpoint") && text.contains("half"), "{text}");
+    let text = succeeds(here.path(), "export-weights out.ckpt one.safetensors --levels 1");
+    assert!(text.contains("with prior, 1 of 5 levels, single precision"), "{text}");
 }
 
 /// A photograph of noise.

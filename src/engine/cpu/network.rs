@@ -127,7 +127,8 @@ impl Network {
         }
         timed(&mut parts.decoder, || {
             let mut x = fused.pop().unwrap_or_else(|| buffers.map(1, 1, 1, 0));
-            // Steps that would have led here from coarser levels.
+            // The steps from coarser levels are left out, but for the last one's second convolution,
+            // which applies to this level.
             let (missing, steps) = self.up.split_at(self.up.len().saturating_sub(fused.len()));
             if let Some([_, b]) = missing.last() {
                 x = b.run(&bordered(&x, 1), usize::from(fused.is_empty()), &Activation::Relu);

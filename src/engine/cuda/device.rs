@@ -17,7 +17,7 @@ const OLDEST_DRIVER: i32 = 12_000;
 /// Turing, the first with the tensor-core products and matrix loads in use.
 const OLDEST_CAPABILITY: (i32, i32) = (7, 5);
 
-/// Branches of a graph beside the first: the network has five levels.
+/// Branches of a graph beside the first: the network has up to five levels.
 pub(super) const BRANCHES: usize = 4;
 
 /// What is known of a card.

@@ -104,10 +104,9 @@ impl CudaEngine {
         weights: &crate::network::Weights,
         info: &DeviceInfo,
     ) -> Result<Self, EngineError> {
-        let half = Self::new(weights, info, Precision::Half)?;
-        let name = half.name().to_owned();
-        let single = || Self::new(weights, info, Precision::Single);
-        self_check::half_if_exact(weights, &name, half, single)
+        self_check::half_if_exact(weights, &info.name, |half| {
+            Self::new(weights, info, if half { Precision::Half } else { Precision::Single })
+        })
     }
 
     /// Precision of the arithmetic.

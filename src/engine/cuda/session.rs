@@ -13,7 +13,8 @@
 //!
 //! # Why three graphs, and not one
 //!
-//! Every kernel of a run belongs to one of three captured graphs (launches in half precision):
+//! Every kernel of a run belongs to one of three captured graphs (launches in half precision, if all
+//! five levels contribute):
 //!
 //! | graph | what | launches | runs | stream |
 //! |---|---|---|---|---|

@@ -3,7 +3,7 @@
 use super::Precision;
 use super::adapters::{AdapterInfo, needed};
 use super::faults::{self, Faults};
-use super::optional::Optional;
+use super::optional::{Optional, Settled};
 use super::shaders::{self, Kernel};
 use super::shared::SharedDevice;
 use super::waiting::wait;
@@ -22,8 +22,8 @@ pub(super) struct Device {
     /// What it was opened with, and what shaders use of it.
     pub(super) offered: Optional,
     pub(super) used: Optional,
-    /// What was found to work, for all engines on a shared device.
-    pub(super) settled: Arc<OnceLock<Optional>>,
+    /// For all engines on a shared device.
+    settled: Settled,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) faults: Arc<Faults>,
@@ -134,6 +134,11 @@ impl Device {
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// What was found to work in this engine's precision, once that was tried.
+    pub(super) fn settled(&self) -> &OnceLock<Optional> {
+        &self.settled[usize::from(self.precision == Precision::Half)]
     }
 
     /// An error if anything has failed so far.

@@ -89,9 +89,9 @@ impl WgpuEngine {
         if !info.half {
             return make(Precision::Single);
         }
-        let half = make(Precision::Half)?;
-        let name = half.name().to_owned();
-        self_check::half_if_exact(weights, &name, half, || make(Precision::Single))
+        self_check::half_if_exact(weights, &info.name, |half| {
+            make(if half { Precision::Half } else { Precision::Single })
+        })
     }
 
     /// Like [`WgpuEngine::new`], with maps stored in the given precision.

@@ -1,6 +1,7 @@
 //! What some devices have; there are shaders that need none of it.
 
 use super::adapters::{AdapterInfo, MatrixShape};
+use std::sync::{Arc, OnceLock};
 use wgpu::Features;
 
 /// What shaders may use beside half precision.
@@ -11,6 +12,9 @@ pub(super) struct Optional {
     /// Convolutions are products of cooperative matrices.
     pub(super) matrices: Option<MatrixShape>,
 }
+
+/// What was found to work, in single and in half precision.
+pub(super) type Settled = Arc<[OnceLock<Optional>; 2]>;
 
 impl Optional {
     /// What a device of the engine's own may be opened with. wgpu's matrices are experimental.

@@ -2,9 +2,9 @@
 
 use super::adapters::{AdapterInfo, BACKENDS, needed};
 use super::faults::{self, Faults};
-use super::optional::Optional;
+use super::optional::Settled;
 use crate::panics::Locked;
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use wgpu::{Adapter, Backends, Device, DeviceDescriptor, Features, Queue};
 
 /// An opened device that the engine may compute on beside its owner, who draws with it.
@@ -20,7 +20,7 @@ pub struct SharedDevice {
     engines: Arc<Mutex<Vec<Weak<Faults>>>>,
     /// What shaders use here, once the first engine has tried it: what fails in another trial would
     /// be reported to the engines that work.
-    pub(super) settled: Arc<OnceLock<Optional>>,
+    pub(super) settled: Settled,
 }
 
 impl SharedDevice {

@@ -13,29 +13,32 @@ impl WgpuEngine {
         if self.device.offered == Optional::default() {
             return Ok(());
         }
-        if let Some(settled) = self.device.settled.get() {
+        if let Some(settled) = self.device.settled().get() {
             self.device.used = *settled;
             return Ok(());
         }
         let check = SelfCheck::typical(weights)?;
         let name = self.device.name().to_owned();
+        let mut failed = Vec::new();
         for choice in self.device.offered.choices() {
             self.device.used = choice;
             self.forget();
-            if choice == Optional::default() {
-                break;
-            }
-            let what = choice.describe();
             match self.tried(&check) {
-                Ok(db) => {
-                    tracing::info!("{name} uses {what}, {db:.0} dB");
-                    break;
+                Ok(db) if choice != Optional::default() => {
+                    tracing::info!("{name} uses {}, {db:.0} dB", choice.describe());
                 }
-                Err(why) => tracing::warn!("{name} does not use {what}: {why}"),
+                Ok(_) => {}
+                Err(why) => {
+                    failed.push(format!("{name} does not use {}: {why}", choice.describe()));
+                    self.device.faults.clear();
+                    continue;
+                }
             }
-            self.device.faults.clear();
+            failed.iter().for_each(|line| tracing::warn!("{line}"));
+            let _ = self.device.settled().set(choice);
+            return Ok(());
         }
-        let _ = self.device.settled.set(self.device.used);
+        // Plain shaders are as wrong, so that it is not the optional features.
         Ok(())
     }
 

@@ -25,13 +25,16 @@ pub(super) struct Encoded {
 }
 
 impl Encoder {
-    pub(super) fn new(isa: Isa, layout: &Layout, all: &[f32], name: &str) -> Self {
+    /// With the first so many levels.
+    pub(super) fn new(isa: Isa, layout: &Layout, all: &[f32], name: &str, levels: usize) -> Self {
         let conv = |layer: String, backward| {
             Conv::new(isa, all, layout.slot(&format!("{name}.{layer}")), 1.0, backward)
         };
         Self {
             stem: [conv("conv1".into(), false), conv("conv2".into(), true)],
-            down: (1..=4).map(|i| [1, 2].map(|j| conv(format!("down{i}.conv{j}"), true))).collect(),
+            down: (1..levels)
+                .map(|i| [1, 2].map(|j| conv(format!("down{i}.conv{j}"), true)))
+                .collect(),
         }
     }
 

@@ -19,7 +19,7 @@ use super::layout::{Gradient, Layout};
 use crate::engine::EngineError;
 use crate::engine::cpu::Isa;
 use crate::event::EventInput;
-use crate::network::FUSION_LEVELS;
+use crate::network::{FUSION_LEVELS, contributing_levels};
 pub use gradients::Processor;
 
 use conv::Conv;
@@ -112,8 +112,9 @@ struct Saved {
 }
 
 struct Up {
-    input: Map,
-    first: Map,
+    /// The coarser level, enlarged, and the first convolution's output on it; none where no coarser
+    /// level contributes.
+    coarser: Option<[Map; 2]>,
     sum: Map,
     output: Map,
 }
@@ -139,8 +140,18 @@ impl Net {
         Layout::new(event_input, Self::isa().lanes())
     }
 
-    /// Packs a parameter vector, which must have the length of `layout`.
+    /// Packs a parameter vector, which must have the length of `layout`. Levels that do not contribute
+    /// ([`Weights::contributing_levels`](crate::network::Weights::contributing_levels)) are left out:
+    /// their derivatives are zero.
     pub fn new(layout: &Layout, parameters: &[f32], offsets: Offsets) -> Self {
+        let levels = contributing_levels(|name| {
+            let slot = layout.slot(name);
+            [slot.weight_range(), slot.bias_range()].map(|range| &parameters[range])
+        });
+        Self::with_levels(layout, parameters, offsets, levels)
+    }
+
+    fn with_levels(layout: &Layout, parameters: &[f32], offsets: Offsets, levels: usize) -> Self {
         let isa = Self::isa();
         let conv = |name: &str, scale| Conv::new(isa, parameters, layout.slot(name), scale, true);
         let level = |(i, level): (usize, &crate::network::FusionLevel)| {
@@ -158,13 +169,13 @@ impl Net {
             (fusion, joint, level.kernel / 2)
         };
         // Packing takes a good part of a short step, so it runs in parallel.
-        let encoder = |name| Encoder::new(isa, layout, parameters, name);
+        let encoder = |name| Encoder::new(isa, layout, parameters, name, levels);
         let up = |i: usize| [1, 2].map(|j| conv(&format!("dec.up{i}.conv{j}"), 1.0));
         let ((image, events), (levels, (up, last))) = rayon::join(
             || rayon::join(|| encoder("im_enc"), || encoder("ev_enc")),
             || {
                 rayon::join(
-                    || FUSION_LEVELS.par_iter().enumerate().map(level).collect(),
+                    || FUSION_LEVELS.par_iter().take(levels).enumerate().map(level).collect(),
                     || ((1..=4).map(up).collect(), conv("dec.conv", 1.0)),
                 )
             },
@@ -200,13 +211,19 @@ impl Net {
         }
         let mut x = skips.pop().unwrap_or_else(|| Map::zeros(1, 1, 1, 0));
         let mut decoder: Vec<Up> = Vec::new();
-        for [a, b] in &self.up {
+        let (missing, steps) = self.up.split_at(self.up.len().saturating_sub(skips.len()));
+        if let Some([_, b]) = missing.last() {
+            let sum = x.padded(1);
+            let output = b.run(&sum, 1, true);
+            decoder.push(Up { coarser: None, sum, output });
+        }
+        for [a, b] in steps {
             let input = upsample(decoder.last().map_or(&x, |up| &up.output), 1);
             let first = a.run(&input, 0, true);
             let mut sum = first.padded(1);
             skips.pop().iter().for_each(|skip| sum.add(skip));
             let output = b.run(&sum, 1, true);
-            decoder.push(Up { input, first, sum, output });
+            decoder.push(Up { coarser: Some([input, first]), sum, output });
         }
         if let Some(up) = decoder.last() {
             x = self.last.run(&up.output, 0, false);
@@ -251,16 +268,21 @@ impl Net {
         self.last.weights(&top.output, &d, gradient);
         let mut d = self.last.input(&d, 0);
         let mut skips = Vec::new();
-        for ([a, b], up) in self.up.iter().zip(&saved.decoder).rev() {
+        // From the last step back; the first ones may be missing.
+        for ([a, b], up) in self.up.iter().rev().zip(saved.decoder.iter().rev()) {
             let before = d.before_relu(&up.output, 1);
             b.weights(&up.sum, &before, gradient);
             let sum = b.input(&before, 0);
-            let before = sum.before_relu(&up.first, 1);
-            a.weights(&up.input, &before, gradient);
-            d = downsample(&a.input(&before, 0));
+            if let Some([input, first]) = &up.coarser {
+                let before = sum.before_relu(first, 1);
+                a.weights(input, &before, gradient);
+                d = downsample(&a.input(&before, 0));
+            }
             skips.push(sum);
         }
-        skips.push(d);
+        if saved.decoder.len() < self.levels.len() {
+            skips.push(d);
+        }
         let (mut by_image, mut by_events) = (Vec::new(), Vec::new());
         for (i, (fusion, joint, pad)) in self.levels.iter().enumerate() {
             let (fused, out, offsets) = &saved.joined[i];

@@ -1,9 +1,11 @@
-//! The deformable convolution against torchvision's gradients.
+//! The deformable convolution against torchvision's gradients, and levels that are left out.
 
-use super::Net;
 use super::deform::Deform;
 use super::map::Map;
+use super::{Input, Net, Offsets};
+use crate::event::EventInput;
 use crate::network::{Tensor, tensors};
+use crate::random::KeyedRng;
 use crate::train::layout::{Gradient, Slot};
 use std::collections::BTreeMap;
 
@@ -67,4 +69,40 @@ fn check(case: usize, golden: &BTreeMap<String, Tensor>) {
     }
     close("grad_weight", &weight);
     close("grad_bias", &gradient.work[slot.depth() * slot.columns..][..outputs]);
+}
+
+#[test]
+fn levels_that_do_not_contribute_are_left_out_without_a_difference() {
+    let layout = Net::layout(EventInput::Counts);
+    let mut random = KeyedRng::keyed(&[5]);
+    let mut number = |_: usize| random.normal() as f32;
+    let (side, area) = (32, 32 * 32);
+    let input = Input {
+        events: (0..96 * area).map(&mut number).map(|v| v.abs().floor()).collect(),
+        event_height: side,
+        event_width: side,
+        blur: (0..3 * area).map(&mut number).map(|v| v.abs().min(1.0)).collect(),
+        height: side,
+        width: side,
+    };
+    let by_ratio: Vec<f32> = (0..3 * area).map(&mut number).collect();
+    let some: Vec<f32> = (0..layout.parameters()).map(|i| 0.04 * number(i)).collect();
+    for levels in 1..5 {
+        let mut parameters = some.clone();
+        let slot = layout.slot(&format!("dec.up{}.conv1", 5 - levels));
+        parameters[slot.weight_range()].fill(0.0);
+        parameters[slot.bias_range()].fill(-0.1);
+        let results = [levels, 5].map(|computed| {
+            let net = Net::with_levels(&layout, &parameters, Offsets::Zero, computed);
+            let output = net.forward(&input).unwrap();
+            let mut gradient = Gradient::zeros(&layout);
+            net.backward(&input, &output, &by_ratio, &by_ratio, &mut gradient);
+            (output.ratio, gradient.work)
+        });
+        assert!(results[0] == results[1], "{levels} levels");
+        assert!(results[0].1.iter().any(|g| *g != 0.0));
+        let chosen = Net::new(&layout, &parameters, Offsets::Zero);
+        assert_eq!(chosen.levels.len(), levels);
+    }
+    assert_eq!(Net::new(&layout, &some, Offsets::Zero).levels.len(), 5);
 }
