@@ -31,6 +31,9 @@ fn encoder_operations(weights: &Weights, encoder: &str, part: &str, map: Size) -
         let rest = name.strip_prefix(encoder)?.strip_prefix('.')?.strip_suffix("weight")?;
         let level = rest.strip_prefix("down").and_then(|r| r.chars().next()?.to_digit(10));
         let level = level.unwrap_or(0);
+        if level as usize >= weights.contributing_levels() {
+            return None;
+        }
         let pixels = (map.width >> level) * (map.height >> level);
         let operations = 2.0 * shape.iter().product::<usize>() as f64 * pixels as f64;
         rest.starts_with(part).then_some(operations)
