@@ -26,6 +26,7 @@ type Counts = fn(usize) -> f32;
 
 impl SelfCheck {
     /// With about as many events as an exposure with fast motion has.
+    #[cfg(feature = "wgpu")]
     pub(super) fn typical(weights: &Weights) -> Result<Self, EngineError> {
         Self::new(weights, &[|i| (i * 31 % 17 / 14) as f32])
     }
