@@ -32,7 +32,7 @@ pub struct TrainingRecipe {
     /// Decay of the moving average of the parameters: the weight of its old value in a step.
     #[serde(alias = "mean_keeps")]
     pub ema_decay: f64,
-    /// See [`super::StepSettings::weight_decay`].
+    /// See [`super::adam::StepSettings::weight_decay`].
     #[serde(default)]
     pub weight_decay: f64,
     /// Error of the contrast thresholds that the network is given.
