@@ -69,7 +69,7 @@ pub(super) trait Graph {
     type Map;
     type Error;
 
-    /// See [`Weights::contributing_levels`].
+    /// See [`crate::network::Weights::contributing_levels`].
     fn levels(&self) -> usize;
 
     /// A convolution by the name of its weights.

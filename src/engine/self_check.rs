@@ -95,8 +95,8 @@ pub(super) fn fault(weights: &Weights, name: &str, engine: &mut dyn Engine) -> O
     }
 }
 
-/// The engine that `make` makes in half precision, or if its results are wrong in single precision:
-/// `make` is told whether it is to be half.
+/// An engine in half precision, or in single precision if results in half precision are wrong. The
+/// argument of `make` is whether it makes the engine in half precision.
 pub(super) fn half_if_exact<E: Engine>(
     weights: &Weights,
     name: &str,

@@ -144,7 +144,8 @@ impl Blurry for Bytes<'_> {
     }
 }
 
-/// `weights` of which only the finest `levels` contribute.
+/// `weights` of which only the finest `levels` contribute. Unlike with
+/// [`Weights::with_levels`], the layers of the others keep their weights, which must not matter.
 pub fn with_levels(weights: &Weights, levels: usize) -> Weights {
     let silent = format!("dec.up{}.conv1", 5 - levels);
     let silence = |(name, tensor): (&str, &Tensor)| {
