@@ -207,22 +207,40 @@ impl Layout {
 #[derive(Clone, Debug)]
 pub struct Gradient {
     pub(crate) work: Vec<f32>,
+    /// The ranges that layers add to; all other values are zero. Levels that do not contribute hold
+    /// most of the parameters, and clearing and adding them would cost as much as a small layer.
+    used: Vec<Range<usize>>,
 }
 
 impl Gradient {
     /// All zeros.
     pub fn zeros(layout: &Layout) -> Self {
-        Self { work: vec![0.0; layout.work] }
+        Self::with_len(layout.work)
     }
 
-    /// Sets all values to zero.
-    pub fn clear(&mut self) {
-        self.work.fill(0.0);
+    /// `len` zeros.
+    pub(crate) fn with_len(len: usize) -> Self {
+        Self { work: vec![0.0; len], used: std::iter::once(0..len).collect() }
     }
 
-    /// Adds another gradient.
+    /// Sets all values to zero. Until the next call layers add only to `used`, their
+    /// [ranges](Slot::work_range).
+    pub(crate) fn clear(&mut self, used: &[Range<usize>]) {
+        for range in &self.used {
+            self.work.get_mut(range.clone()).unwrap_or_default().fill(0.0);
+        }
+        self.used.clear();
+        self.used.extend_from_slice(used);
+    }
+
+    /// Adds another gradient of the same layers.
     pub fn add(&mut self, other: &Self) {
-        self.work.iter_mut().zip(&other.work).for_each(|(a, b)| *a += b);
+        assert_eq!(self.used, other.used, "gradients of different layers");
+        for range in &self.used {
+            let to = self.work.get_mut(range.clone()).unwrap_or_default();
+            let from = other.work.get(range.clone()).unwrap_or_default();
+            to.iter_mut().zip(from).for_each(|(a, b)| *a += b);
+        }
     }
 
     /// A layer's weights `(outputs, inputs, kernel, kernel)`, then its bias.
@@ -245,7 +263,11 @@ impl Gradient {
 
     /// The gradient in the order of the parameter vector.
     pub fn flatten(&self, layout: &Layout) -> Vec<f32> {
-        let slots: Vec<&Slot> = layout.slots.values().collect();
+        let used = |slot: &&Slot| {
+            let Range { start, end } = slot.work_range();
+            self.used.iter().any(|range| range.start < end && start < range.end)
+        };
+        let slots: Vec<&Slot> = layout.slots.values().filter(used).collect();
         // Weights in the published order, then the bias.
         let parts: Vec<Vec<f32>> = slots.par_iter().map(|slot| self.part(slot)).collect();
         let mut out = vec![0.0; layout.parameters];

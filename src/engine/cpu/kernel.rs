@@ -76,6 +76,9 @@ pub(crate) enum Post {
     Relu,
     /// max(0, x) + y, where y has the layout of the output.
     ReluAdd(*const f32),
+    /// x where y is positive, else zero: back through the ReLU whose output is y. y has the layout of
+    /// the output.
+    Gate(*const f32),
 }
 
 /// `out[row][column] = post(bias + rows * packed)`.
@@ -104,6 +107,7 @@ pub(crate) unsafe fn matmul<S: Simd>(
             let out = out.add(first);
             let post = match post {
                 Post::ReluAdd(p) => Post::ReluAdd(p.add(first)),
+                Post::Gate(p) => Post::Gate(p.add(first)),
                 other => other,
             };
             match width / S::LANES {
@@ -161,10 +165,12 @@ unsafe fn panel<S: Simd, const N: usize>(
     if S::REGISTERS == 32 {
         if N == 1 {
             tiles!(24);
+            tiles!(16);
         }
         if N <= 2 {
             tiles!(12);
-        } else {
+        }
+        if N != 2 {
             tiles!(8);
         }
     }
@@ -228,6 +234,7 @@ unsafe fn tile<S: Simd, const M: usize, const N: usize>(
                     Post::None => {}
                     Post::Relu => s = S::max(s, S::splat(0.0)),
                     Post::ReluAdd(p) => s = S::add(S::max(s, S::splat(0.0)), S::load(p.add(at))),
+                    Post::Gate(p) => s = S::where_positive(s, S::load(p.add(at))),
                 }
                 S::store(out.add(at), s);
             }

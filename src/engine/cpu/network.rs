@@ -57,7 +57,11 @@ pub(super) struct Network {
     event_encoder: Encoder,
     /// Per level: fusion, deformable convolution, and half of its kernel's side.
     fusion: Vec<(Fusion, DeformConv, usize)>,
-    up: Vec<[Conv; 2]>,
+    /// The decoder's second convolution on the coarsest level, unless all levels contribute: then the
+    /// published network has none there.
+    bottom: Option<Conv>,
+    /// Both convolutions of the decoder's further steps, coarsest first.
+    steps: Vec<[Conv; 2]>,
     last: Conv,
 }
 
@@ -65,6 +69,8 @@ impl Network {
     pub(super) fn new(isa: Isa, weights: &Weights) -> Self {
         let conv = |name: String| Conv::new(isa, weights, &name, 3, |o| o);
         let levels = weights.contributing_levels();
+        // dec.up4 leads to the finest level, dec.up1 to the second coarsest.
+        let up = |i: usize, j: usize| conv(format!("dec.up{i}.conv{j}"));
         let fusion = (FUSION_LEVELS.iter().take(levels).enumerate())
             .map(|(i, level)| {
                 let (name, c) = (format!("msff{}", i + 1), level.channels);
@@ -79,7 +85,8 @@ impl Network {
             image_encoder: Encoder::new(isa, weights, "im_enc", levels),
             event_encoder: Encoder::new(isa, weights, "ev_enc", levels),
             fusion,
-            up: (1..=4).map(|i| [1, 2].map(|j| conv(format!("dec.up{i}.conv{j}")))).collect(),
+            bottom: (1..=4).contains(&(5 - levels)).then(|| up(5 - levels, 2)),
+            steps: (6 - levels..=4).map(|i| [up(i, 1), up(i, 2)]).collect(),
             last: conv("dec.conv".into()),
         }
     }
@@ -127,13 +134,10 @@ impl Network {
         }
         timed(&mut parts.decoder, || {
             let mut x = fused.pop().unwrap_or_else(|| buffers.map(1, 1, 1, 0));
-            // The steps from coarser levels are left out, but for the last one's second convolution,
-            // which applies to this level.
-            let (missing, steps) = self.up.split_at(self.up.len().saturating_sub(fused.len()));
-            if let Some([_, b]) = missing.last() {
-                x = b.run(&bordered(&x, 1), usize::from(fused.is_empty()), &Activation::Relu);
+            if let Some(bottom) = &self.bottom {
+                x = bottom.run(&bordered(&x, 1), usize::from(fused.is_empty()), &Activation::Relu);
             }
-            for [a, b] in steps {
+            for [a, b] in &self.steps {
                 if let Some(skip) = fused.pop() {
                     let sum = a.run(&upsample(&x, 1), 1, &Activation::ReluAdd(&skip));
                     x = b.run(&sum, usize::from(fused.is_empty()), &Activation::Relu);

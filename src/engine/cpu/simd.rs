@@ -3,6 +3,9 @@
 //! All methods are `inline(always)`: they compile to SIMD instructions only inside a function with
 //! the matching target feature.
 
+#[cfg(test)]
+mod tests;
+
 /// A register of `LANES` single-precision values and the operations that the kernels need.
 ///
 /// # Safety
@@ -25,8 +28,12 @@ pub(crate) trait Simd: Copy + Send + Sync + 'static {
     unsafe fn div(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
+    /// `a` where `gate` is positive, else zero.
+    unsafe fn where_positive(a: Self::V, gate: Self::V) -> Self::V;
     /// `a * b + c`, with a single rounding if the CPU supports it.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The sum of the lanes of each.
+    unsafe fn lane_sums(v: [Self::V; 4]) -> [f32; 4];
     /// Rounds towards minus infinity.
     unsafe fn floor(a: Self::V) -> Self::V;
     /// 2 to the power of `a`, which must be an integer in -126..=127.
@@ -143,8 +150,16 @@ impl Simd for Portable {
         zip(a, b, |x, y| if x < y { x } else { y })
     }
     #[inline(always)]
+    unsafe fn where_positive(a: [f32; 8], gate: [f32; 8]) -> [f32; 8] {
+        zip(a, gate, |x, g| if g > 0.0 { x } else { 0.0 })
+    }
+    #[inline(always)]
     unsafe fn fma(a: [f32; 8], b: [f32; 8], c: [f32; 8]) -> [f32; 8] {
         std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    unsafe fn lane_sums(v: [[f32; 8]; 4]) -> [f32; 4] {
+        v.map(|lanes| lanes.iter().sum())
     }
     #[inline(always)]
     unsafe fn floor(a: [f32; 8]) -> [f32; 8] {
@@ -202,6 +217,18 @@ mod x86 {
             // SAFETY: the caller passes eight writable values.
             unsafe { _mm256_storeu_ps(p, v) }
         }
+        #[inline(always)]
+        unsafe fn lane_sums([a, b, c, d]: [__m256; 4]) -> [f32; 4] {
+            // SAFETY: the trait's contract; the array holds four values.
+            unsafe {
+                // Adjacent lanes twice: a, b, c and d of either half.
+                let sums = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+                let (low, high) = (_mm256_castps256_ps128(sums), _mm256_extractf128_ps::<1>(sums));
+                let mut out = [0.0; 4];
+                _mm_storeu_ps(out.as_mut_ptr(), _mm_add_ps(low, high));
+                out
+            }
+        }
         methods! {
             add(a, b) = _mm256_add_ps(a, b);
             sub(a, b) = _mm256_sub_ps(a, b);
@@ -209,10 +236,22 @@ mod x86 {
             div(a, b) = _mm256_div_ps(a, b);
             max(a, b) = _mm256_max_ps(a, b);
             min(a, b) = _mm256_min_ps(a, b);
+            where_positive(a, gate) = _mm256_and_ps(
+                a, _mm256_cmp_ps::<_CMP_GT_OQ>(gate, _mm256_setzero_ps()));
             fma(a, b, c) = _mm256_fmadd_ps(a, b, c);
             floor(a) = _mm256_floor_ps(a);
             exp2_int(a) = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(_mm256_add_epi32(
                 _mm256_cvtps_epi32(a), _mm256_set1_epi32(127))));
+        }
+    }
+
+    /// The sum of both halves.
+    #[inline(always)]
+    unsafe fn halves(v: __m512) -> __m256 {
+        // SAFETY: the caller guarantees AVX-512 F.
+        unsafe {
+            let high = _mm512_extractf64x4_pd::<1>(_mm512_castps_pd(v));
+            _mm256_add_ps(_mm512_castps512_ps256(v), _mm256_castpd_ps(high))
         }
     }
 
@@ -236,6 +275,14 @@ mod x86 {
             // SAFETY: the caller passes sixteen writable values.
             unsafe { _mm512_storeu_ps(p, v) }
         }
+        #[inline(always)]
+        unsafe fn lane_sums(v: [__m512; 4]) -> [f32; 4] {
+            // SAFETY: the trait's contract; AVX-512 includes AVX2.
+            unsafe {
+                let [a, b, c, d] = v;
+                Avx2::lane_sums([halves(a), halves(b), halves(c), halves(d)])
+            }
+        }
         methods! {
             add(a, b) = _mm512_add_ps(a, b);
             sub(a, b) = _mm512_sub_ps(a, b);
@@ -243,6 +290,8 @@ mod x86 {
             div(a, b) = _mm512_div_ps(a, b);
             max(a, b) = _mm512_max_ps(a, b);
             min(a, b) = _mm512_min_ps(a, b);
+            where_positive(a, gate) = _mm512_maskz_mov_ps(
+                _mm512_cmp_ps_mask::<_CMP_GT_OQ>(gate, _mm512_setzero_ps()), a);
             fma(a, b, c) = _mm512_fmadd_ps(a, b, c);
             floor(a) = _mm512_roundscale_ps::<0x09>(a);
             exp2_int(a) = _mm512_castsi512_ps(_mm512_slli_epi32::<23>(_mm512_add_epi32(

@@ -2,7 +2,7 @@
 //! with the rotated kernel, that with respect to the weights a product summed over pixels.
 
 use super::map::Map;
-use super::weight_grad::{Operand, Pixels, outer};
+use super::weight_grad::{Operand, Pixels, outer, sums};
 use crate::engine::cpu::Isa;
 use crate::engine::cpu::isa::Task;
 use crate::engine::cpu::kernel::{Packed, Post, Rows, matmul};
@@ -20,7 +20,8 @@ pub(super) struct Conv {
 }
 
 impl Conv {
-    /// `scale` multiplies the weights; `backward` is whether [`Conv::input`] will be called.
+    /// `scale` multiplies the weights; `backward` is whether the input's derivative
+    /// will be needed.
     pub(super) fn new(
         isa: Isa,
         parameters: &[f32],
@@ -45,8 +46,8 @@ impl Conv {
 
     /// Convolves `input` (border at least `kernel / 2`) into a map with a border of `pad`.
     pub(super) fn run(&self, input: &Map, pad: usize, relu: bool) -> Map {
-        let post = if relu { Post::Relu } else { Post::None };
-        convolve(self.isa, &self.forward, self.slot.kernel, input, pad, post)
+        let after = if relu { After::Relu } else { After::Nothing };
+        convolve(self.isa, &self.forward, self.slot.kernel, input, pad, after)
     }
 
     /// The input's derivative from the output's, which has a border of at least `kernel / 2`.
@@ -54,7 +55,15 @@ impl Conv {
         let Some(packed) = &self.backward else {
             return Map::zeros(output.h, output.w, self.slot.inputs, pad);
         };
-        convolve(self.isa, packed, self.slot.kernel, output, pad, Post::None)
+        convolve(self.isa, packed, self.slot.kernel, output, pad, After::Nothing)
+    }
+
+    /// [`Conv::input`], and back through the ReLU whose output was the convolution's input.
+    pub(super) fn input_before_relu(&self, output: &Map, relu: &Map, pad: usize) -> Map {
+        let Some(packed) = &self.backward else {
+            return Map::zeros(output.h, output.w, self.slot.inputs, pad);
+        };
+        convolve(self.isa, packed, self.slot.kernel, output, pad, After::Gate(relu))
     }
 
     /// Adds the derivatives of weights and bias; `input` as passed to [`Conv::run`].
@@ -80,11 +89,23 @@ impl Conv {
     }
 }
 
-fn convolve(isa: Isa, packed: &Packed, k: usize, input: &Map, pad: usize, post: Post) -> Map {
-    let mut out = Map::zeros(input.h, input.w, packed.columns, pad);
-    // SAFETY: the border covers the window, and the output has the packed columns. The instruction
-    // set was detected.
-    unsafe { isa.run(Convolution { packed, k, input, out: &mut out, post }) };
+/// What follows a convolution.
+#[derive(Clone, Copy)]
+enum After<'a> {
+    Nothing,
+    Relu,
+    /// See [`Post::Gate`].
+    Gate(&'a Map),
+}
+
+fn convolve(isa: Isa, packed: &Packed, k: usize, input: &Map, pad: usize, after: After<'_>) -> Map {
+    let mut out = Map::unset(input.h, input.w, packed.columns, pad);
+    if let After::Gate(map) = after {
+        assert_eq!((map.h, map.w, map.c), (out.h, out.w, out.c));
+    }
+    // SAFETY: the border covers the window, the output has the packed columns, and a gate has the
+    // output's size. The instruction set was detected.
+    unsafe { isa.run(Convolution { packed, k, input, out: &mut out, after }) };
     out
 }
 
@@ -93,13 +114,13 @@ struct Convolution<'a> {
     k: usize,
     input: &'a Map,
     out: &'a mut Map,
-    post: Post,
+    after: After<'a>,
 }
 
 impl Task for Convolution<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { packed, k, input, out, post } = self;
+        let Self { packed, k, input, out, after } = self;
         let step = out.c;
         for y in 0..input.h {
             let rows = Rows {
@@ -109,6 +130,11 @@ impl Task for Convolution<'_> {
                 run_len: k * input.c,
                 run_step: input.stride(),
                 count: input.w,
+            };
+            let post = match after {
+                After::Nothing => Post::None,
+                After::Relu => Post::Relu,
+                After::Gate(map) => Post::Gate(map.row(y).as_ptr()),
             };
             // SAFETY: the task's caller guarantees borders and sizes.
             unsafe { matmul::<S>(packed, rows, out.row_mut(y).as_mut_ptr(), step, post) };
@@ -128,7 +154,7 @@ impl Task for WeightGradient<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         /// Values of both maps that are processed by all tiles while they are in the cache.
-        const BLOCK: usize = 8192;
+        const BLOCK: usize = 16384;
         let Self { k, input, output, out, bias } = self;
         let columns = output.c;
         let lines = (BLOCK / (input.w * (input.c + columns))).clamp(1, input.h);
@@ -137,6 +163,8 @@ impl Task for WeightGradient<'_> {
             let pixels = Pixels { rows: lines.min(input.h - y), count: input.w };
             let right =
                 Operand { start: output.row(y).as_ptr(), step: columns, line: output.stride() };
+            // SAFETY: all these lines have pixels of `columns` values, like the bias.
+            unsafe { sums::<S>(pixels, right, columns, bias) };
             for ky in 0..k {
                 let start = input.window(y, 0, k).wrapping_add(ky * input.stride());
                 let left = Operand { start, step: input.c, line: input.stride() };
@@ -147,11 +175,6 @@ impl Task for WeightGradient<'_> {
                 }
             }
             y += pixels.rows;
-        }
-        for y in 0..output.h {
-            for pixel in output.row(y).chunks_exact(columns) {
-                bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
-            }
         }
     }
 }

@@ -4,13 +4,14 @@ use super::conv::Conv;
 use super::map::Map;
 use super::resample::{pool, unpool};
 use crate::engine::cpu::Isa;
-use crate::train::layout::{Gradient, Layout};
+use crate::train::layout::{Gradient, Layout, Slot};
 
 /// Kernel sides of the encoders' downsampling stages.
 const DOWN: [usize; 4] = [5, 3, 3, 3];
 
 /// The encoder of images or of events.
 pub(super) struct Encoder {
+    isa: Isa,
     stem: [Conv; 2],
     down: Vec<[Conv; 2]>,
 }
@@ -31,6 +32,7 @@ impl Encoder {
             Conv::new(isa, all, layout.slot(&format!("{name}.{layer}")), 1.0, backward)
         };
         Self {
+            isa,
             stem: [conv("conv1".into(), false), conv("conv2".into(), true)],
             down: (1..levels)
                 .map(|i| [1, 2].map(|j| conv(format!("down{i}.conv{j}"), true)))
@@ -38,12 +40,17 @@ impl Encoder {
         }
     }
 
+    /// All its layers.
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.stem.iter().chain(self.down.iter().flatten()).map(|conv| &conv.slot)
+    }
+
     pub(super) fn run(&self, input: Map) -> Encoded {
         let stem = self.stem[0].run(&input, 3, true);
         let mut features = vec![self.stem[1].run(&stem, 0, true)];
         let mut down = Vec::new();
         for ([a, b], k) in self.down.iter().zip(DOWN) {
-            let pooled = pool(&features[down.len()], k / 2);
+            let pooled = pool(self.isa, &features[down.len()], k / 2);
             let first = a.run(&pooled, k / 2, true);
             features.push(b.run(&first, 0, true));
             down.push([pooled, first]);
@@ -60,16 +67,16 @@ impl Encoder {
     ) {
         for (i, ([a, b], k)) in self.down.iter().zip(DOWN).enumerate().rev() {
             let [pooled, first] = &saved.down[i];
-            let d = derivatives[i + 1].before_relu(&saved.features[i + 1], k / 2);
+            let d = derivatives[i + 1].before_relu(self.isa, &saved.features[i + 1], k / 2);
             b.weights(first, &d, gradient);
-            let d = b.input(&d, 0).before_relu(first, k / 2);
+            let d = b.input_before_relu(&d, first, k / 2);
             a.weights(pooled, &d, gradient);
-            unpool(&a.input(&d, 0), &mut derivatives[i]);
+            unpool(self.isa, &a.input(&d, 0), &mut derivatives[i]);
         }
         let [a, b] = &self.stem;
-        let d = derivatives[0].before_relu(&saved.features[0], 3);
+        let d = derivatives[0].before_relu(self.isa, &saved.features[0], 3);
         b.weights(&saved.stem, &d, gradient);
-        let d = b.input(&d, 0).before_relu(&saved.stem, 0);
+        let d = b.input_before_relu(&d, &saved.stem, 0);
         a.weights(&saved.input, &d, gradient);
     }
 }

@@ -8,6 +8,7 @@ use crate::train::layout::{Gradient, Layout};
 use crate::train::loss::{self, Losses};
 use crate::train::{Batch, Gradients, TrainError};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// [`Gradients`] on the CPU.
 pub struct Processor {
@@ -28,6 +29,7 @@ impl Processor {
 /// The mean of the samples' losses, and the flat mean of their gradients; `buffers` are reused.
 fn sum<T: Sync>(
     layout: &Layout,
+    used: &[Range<usize>],
     buffers: &mut Vec<Gradient>,
     samples: &[T],
     one: impl Fn(&T, (&mut Gradient, f32)) -> Result<Losses, EngineError> + Sync,
@@ -38,7 +40,7 @@ fn sum<T: Sync>(
         .par_iter()
         .zip(buffers.par_iter_mut())
         .map(|(sample, gradient)| {
-            gradient.clear();
+            gradient.clear(used);
             one(sample, (gradient, share))
         })
         .collect::<Result<_, _>>()?;
@@ -61,16 +63,17 @@ impl Gradients for Processor {
         batch: Batch<'_>,
     ) -> Result<(Losses, Vec<f32>), TrainError> {
         let net = Net::new(&self.layout, parameters, self.offsets);
+        let used = net.work_ranges();
         let Self { layout, buffers, teacher, .. } = self;
         match batch {
             Batch::Labelled { samples, criterion } => {
-                sum(layout, buffers, samples, |sample, to| {
+                sum(layout, &used, buffers, samples, |sample, to| {
                     loss::labelled(&net, sample, criterion, Some(to))
                 })
             }
             Batch::Unlabelled { samples, objective } => {
                 let teacher = teacher.as_ref();
-                sum(layout, buffers, samples, |sample, to| {
+                sum(layout, &used, buffers, samples, |sample, to| {
                     loss::unlabelled(&net, teacher, sample, objective, Some(to))
                 })
             }

@@ -1,5 +1,8 @@
 //! Feature maps that are kept for the backward pass: channels last, inside a border of zeros.
 
+use crate::engine::cpu::Isa;
+use crate::engine::cpu::isa::Task;
+use crate::engine::cpu::simd::Simd;
 use std::cell::RefCell;
 
 thread_local! {
@@ -11,8 +14,9 @@ thread_local! {
 /// Number of buffers that a thread keeps; both passes of a sample need fewer.
 const MAX_FREE: usize = 256;
 
-/// The smallest free buffer that is large enough and not much larger, else a new one; zeroed.
-fn zeroed(len: usize) -> Vec<f32> {
+/// The smallest free buffer that is large enough and not much larger, else a new one. Its values are
+/// old ones or zeros.
+fn buffer(len: usize) -> Vec<f32> {
     let found = FREE.with_borrow_mut(|free| {
         let fits = (free.iter().enumerate())
             .filter(|(_, b)| (len..=2 * len).contains(&b.capacity()))
@@ -20,7 +24,6 @@ fn zeroed(len: usize) -> Vec<f32> {
         fits.map(|(i, _)| i).map(|i| free.swap_remove(i))
     });
     let Some(mut data) = found else { return vec![0.0; len] };
-    data.clear();
     data.resize(len, 0.0);
     data
 }
@@ -51,7 +54,22 @@ impl Drop for Map {
 
 impl Map {
     pub(crate) fn zeros(h: usize, w: usize, c: usize, pad: usize) -> Self {
-        Self { h, w, c, pad, data: zeroed((h + 2 * pad) * (w + 2 * pad) * c) }
+        let mut map = Self { h, w, c, pad, data: buffer((h + 2 * pad) * (w + 2 * pad) * c) };
+        map.data.fill(0.0);
+        map
+    }
+
+    /// A map of which only the border is set, to zero: its creator writes every pixel.
+    pub(crate) fn unset(h: usize, w: usize, c: usize, pad: usize) -> Self {
+        let mut map = Self { h, w, c, pad, data: buffer((h + 2 * pad) * (w + 2 * pad) * c) };
+        // From the end of a row to the start of the next one, both borders are adjacent.
+        let (start, stride) = (map.offset(0, 0), map.stride());
+        map.data[..start].fill(0.0);
+        for y in 1..h {
+            map.data[start + y * stride - 2 * pad * c..][..2 * pad * c].fill(0.0);
+        }
+        map.data[start + h * stride - 2 * pad * c..].fill(0.0);
+        map
     }
 
     /// Converts planes; `f` is applied to every value. Channels beyond the planes stay zero.
@@ -62,7 +80,8 @@ impl Map {
         pad: usize,
         f: impl Fn(f32) -> f32,
     ) -> Self {
-        let mut map = Self::zeros(h, w, c, pad);
+        let all = planes.len() == h * w * c;
+        let mut map = if all { Self::unset(h, w, c, pad) } else { Self::zeros(h, w, c, pad) };
         for (channel, plane) in planes.chunks_exact(h * w).enumerate() {
             for (y, line) in plane.chunks_exact(w).enumerate() {
                 for (pixel, v) in map.row_mut(y).chunks_exact_mut(c).zip(line) {
@@ -108,8 +127,19 @@ impl Map {
 
     /// The same pixels inside a border of `pad`.
     pub(crate) fn padded(&self, pad: usize) -> Self {
-        let mut out = Self::zeros(self.h, self.w, self.c, pad);
+        let mut out = Self::unset(self.h, self.w, self.c, pad);
         (0..self.h).for_each(|y| out.row_mut(y).copy_from_slice(self.row(y)));
+        out
+    }
+
+    /// The sum with a map of the same size, inside a border of `pad`.
+    pub(crate) fn sum(&self, other: &Self, pad: usize) -> Self {
+        assert_eq!((self.h, self.w, self.c), (other.h, other.w, other.c));
+        let mut out = Self::unset(self.h, self.w, self.c, pad);
+        for y in 0..self.h {
+            let from = self.row(y).iter().zip(other.row(y));
+            out.row_mut(y).iter_mut().zip(from).for_each(|(to, (a, b))| *to = a + b);
+        }
         out
     }
 
@@ -121,14 +151,30 @@ impl Map {
     }
 
     /// The derivative before a ReLU with the given `output`, inside a border of `pad`.
-    pub(crate) fn before_relu(&self, output: &Self, pad: usize) -> Self {
-        let mut out = Self::zeros(self.h, self.w, self.c, pad);
-        for y in 0..self.h {
-            let from = self.row(y).iter().zip(output.row(y));
+    pub(crate) fn before_relu(&self, isa: Isa, output: &Self, pad: usize) -> Self {
+        assert_eq!((self.h, self.w, self.c), (output.h, output.w, output.c));
+        let mut out = Self::unset(self.h, self.w, self.c, pad);
+        // SAFETY: the instruction set was detected.
+        unsafe { isa.run(BeforeRelu { derivative: self, output, out: &mut out }) };
+        out
+    }
+}
+
+struct BeforeRelu<'a> {
+    derivative: &'a Map,
+    output: &'a Map,
+    out: &'a mut Map,
+}
+
+impl Task for BeforeRelu<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Self { derivative, output, out } = self;
+        for y in 0..out.h {
+            let from = derivative.row(y).iter().zip(output.row(y));
             for (to, (d, v)) in out.row_mut(y).iter_mut().zip(from) {
                 *to = if *v > 0.0 { *d } else { 0.0 };
             }
         }
-        out
     }
 }

@@ -9,13 +9,15 @@ mod encoder;
 mod fuse;
 mod gradients;
 mod map;
+mod passes;
 mod resample;
+mod softplus;
 #[cfg(test)]
 mod tests;
 mod weight_grad;
 
 use super::ForwardOutput;
-use super::layout::{Gradient, Layout};
+use super::layout::{Layout, Slot};
 use crate::engine::EngineError;
 use crate::engine::cpu::Isa;
 use crate::event::EventInput;
@@ -28,7 +30,7 @@ use encoder::{Encoded, Encoder};
 use fuse::parts::{Fused, Fusion};
 use map::Map;
 use rayon::prelude::*;
-use resample::{downsample, upsample};
+use std::ops::Range;
 
 /// Whether the deformable convolutions use their offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -102,6 +104,14 @@ enum Joint {
     Deformable(Box<(Conv, Deform)>),
 }
 
+/// What a level has beside its encoders and its decoder.
+struct Level {
+    fusion: Fusion,
+    joint: Joint,
+    /// The border that `joint` needs around its input.
+    pad: usize,
+}
+
 /// Intermediate results that the backward pass reads.
 struct Saved {
     image: Encoded,
@@ -109,8 +119,11 @@ struct Saved {
     /// Per level: those of the fusion, its output, and the offsets if they are free.
     joined: Vec<(Fused, Map, Option<Map>)>,
     decoder: Vec<Up>,
+    /// Derivatives of the ratio with respect to the decoder's output.
+    slope: Vec<f32>,
 }
 
+/// Intermediate results of a step of the decoder.
 struct Up {
     /// The coarser level, enlarged, and the first convolution's output on it; none where no coarser
     /// level contributes.
@@ -121,11 +134,16 @@ struct Up {
 
 /// The network with one set of weights, packed; it must be built again when they change.
 pub struct Net {
+    isa: Isa,
     event_input: EventInput,
     image: Encoder,
     events: Encoder,
-    levels: Vec<(Fusion, Joint, usize)>,
-    up: Vec<[Conv; 2]>,
+    levels: Vec<Level>,
+    /// The decoder's second convolution on the coarsest level, unless all levels contribute: then the
+    /// published network has none there.
+    bottom: Option<Box<Conv>>,
+    /// Both convolutions of the decoder's further steps, coarsest first.
+    steps: Vec<[Conv; 2]>,
     last: Conv,
 }
 
@@ -166,147 +184,39 @@ impl Net {
                 ))),
             };
             let fusion = Fusion::new(isa, layout, parameters, &name, level.channels);
-            (fusion, joint, level.kernel / 2)
+            Level { fusion, joint, pad: level.kernel / 2 }
         };
         // Packing takes a good part of a short step, so it runs in parallel.
         let encoder = |name| Encoder::new(isa, layout, parameters, name, levels);
-        let up = |i: usize| [1, 2].map(|j| conv(&format!("dec.up{i}.conv{j}"), 1.0));
-        let ((image, events), (levels, (up, last))) = rayon::join(
+        // dec.up4 leads to the finest level, dec.up1 to the second coarsest.
+        let up = |i: usize, j: usize| conv(&format!("dec.up{i}.conv{j}"), 1.0);
+        let bottom = || (1..=4).contains(&(5 - levels)).then(|| Box::new(up(5 - levels, 2)));
+        let steps = || (6 - levels..=4).map(|i| [up(i, 1), up(i, 2)]).collect();
+        let ((image, events), (levels, (bottom, steps, last))) = rayon::join(
             || rayon::join(|| encoder("im_enc"), || encoder("ev_enc")),
             || {
                 rayon::join(
                     || FUSION_LEVELS.par_iter().take(levels).enumerate().map(level).collect(),
-                    || ((1..=4).map(up).collect(), conv("dec.conv", 1.0)),
+                    || (bottom(), steps(), conv("dec.conv", 1.0)),
                 )
             },
         );
-        Self { event_input: layout.event_input(), image, events, levels, up, last }
+        let event_input = layout.event_input();
+        Self { isa, event_input, image, events, levels, bottom, steps, last }
     }
 
-    /// Runs one input.
-    ///
-    /// # Errors
-    /// The network cannot process the shapes.
-    pub fn forward(&self, input: &Input) -> Result<Output, EngineError> {
-        input.check(self.event_input)?;
-        let (h, w) = (input.height, input.width);
-        let image = Map::from_planes(&input.blur, (h, w), 3, 3, |v| (v - 0.5) / 0.5);
-        let image = self.image.run(image);
-        let sensor = (input.event_height, input.event_width);
-        let channels = self.event_input.channels();
-        let events = self.events.run(Map::from_planes(&input.events, sensor, channels, 3, |v| v));
-        let (mut joined, mut skips) = (Vec::new(), Vec::new());
-        for (i, (fusion, joint, pad)) in self.levels.iter().enumerate() {
-            let (out, fused) = fusion.run(&events.features[i], &image.features[i], *pad);
-            let (skip, offsets) = match joint {
-                Joint::Plain(conv) => (conv.run(&out, 0, false), None),
-                Joint::Deformable(both) => {
-                    let (offsets, deform) = both.as_ref();
-                    let offsets = offsets.run(&out, 0, false);
-                    (deform.run(&out, &offsets), Some(offsets))
-                }
+    /// The ranges of a [`Gradient`](super::layout::Gradient) that [`Net::backward`] adds to.
+    pub(crate) fn work_ranges(&self) -> Vec<Range<usize>> {
+        let encoders = self.image.slots().chain(self.events.slots());
+        let levels = self.levels.iter().flat_map(|level| {
+            let joint = match &level.joint {
+                Joint::Plain(conv) => vec![&conv.slot],
+                Joint::Deformable(both) => vec![&both.0.slot, &both.1.slot],
             };
-            joined.push((fused, out, offsets));
-            skips.push(skip);
-        }
-        let mut x = skips.pop().unwrap_or_else(|| Map::zeros(1, 1, 1, 0));
-        let mut decoder: Vec<Up> = Vec::new();
-        let (missing, steps) = self.up.split_at(self.up.len().saturating_sub(skips.len()));
-        if let Some([_, b]) = missing.last() {
-            let sum = x.padded(1);
-            let output = b.run(&sum, 1, true);
-            decoder.push(Up { coarser: None, sum, output });
-        }
-        for [a, b] in steps {
-            let input = upsample(decoder.last().map_or(&x, |up| &up.output), 1);
-            let first = a.run(&input, 0, true);
-            let mut sum = first.padded(1);
-            skips.pop().iter().for_each(|skip| sum.add(skip));
-            let output = b.run(&sum, 1, true);
-            decoder.push(Up { coarser: Some([input, first]), sum, output });
-        }
-        if let Some(up) = decoder.last() {
-            x = self.last.run(&up.output, 0, false);
-        }
-        let mut ratio = vec![0.0_f32; 3 * h * w];
-        for (i, v) in ratio.iter_mut().enumerate() {
-            let o = x.data[i % (h * w) * x.c + i / (h * w)];
-            // ln(1 + e^o), without overflow.
-            *v = o.max(0.0) + (-o.abs()).exp().ln_1p();
-        }
-        let latent = ratio.iter().zip(&input.blur).map(|(r, b)| r * b).collect();
-        let saved = Saved { image, events, joined, decoder };
-        Ok(Output { latent, ratio, saved })
-    }
-
-    /// Computes the parameter derivatives from a loss's derivatives with respect to latent image
-    /// and ratio, `(3, height, width)` each, and adds them to `gradient`.
-    pub fn backward(
-        &self,
-        input: &Input,
-        output: &Output,
-        by_latent: &[f32],
-        by_ratio: &[f32],
-        gradient: &mut Gradient,
-    ) {
-        let area = input.height * input.width;
-        let saved = &output.saved;
-        let mut d = Map::zeros(input.height, input.width, self.last.forward.columns, 1);
-        for y in 0..d.h {
-            let w = d.w;
-            let c = d.c;
-            for (x, pixel) in d.row_mut(y).chunks_exact_mut(c).enumerate() {
-                for (channel, v) in pixel.iter_mut().take(3).enumerate() {
-                    let i = channel * area + y * w + x;
-                    // The derivative of softplus is the sigmoid: 1 - e^-softplus.
-                    let slope = -(-output.ratio[i]).exp_m1();
-                    *v = (by_ratio[i] + input.blur[i] * by_latent[i]) * slope;
-                }
-            }
-        }
-        let Some(top) = saved.decoder.last() else { return };
-        self.last.weights(&top.output, &d, gradient);
-        let mut d = self.last.input(&d, 0);
-        let mut skips = Vec::new();
-        // From the last step back; the first ones may be missing.
-        for ([a, b], up) in self.up.iter().rev().zip(saved.decoder.iter().rev()) {
-            let before = d.before_relu(&up.output, 1);
-            b.weights(&up.sum, &before, gradient);
-            let sum = b.input(&before, 0);
-            if let Some([input, first]) = &up.coarser {
-                let before = sum.before_relu(first, 1);
-                a.weights(input, &before, gradient);
-                d = downsample(&a.input(&before, 0));
-            }
-            skips.push(sum);
-        }
-        if saved.decoder.len() < self.levels.len() {
-            skips.push(d);
-        }
-        let (mut by_image, mut by_events) = (Vec::new(), Vec::new());
-        for (i, (fusion, joint, pad)) in self.levels.iter().enumerate() {
-            let (fused, out, offsets) = &saved.joined[i];
-            let d = skips[i].padded(*pad);
-            let by_out = match (joint, offsets) {
-                (Joint::Deformable(both), Some(offsets)) => {
-                    let (conv, deform) = both.as_ref();
-                    let (mut by_out, shifts) = deform.backward(out, offsets, &d, *pad, gradient);
-                    conv.weights(out, &shifts, gradient);
-                    by_out.add(&conv.input(&shifts, 0));
-                    by_out
-                }
-                (Joint::Plain(conv), _) => {
-                    conv.weights(out, &d, gradient);
-                    conv.input(&d, 0)
-                }
-                (Joint::Deformable(_), None) => continue,
-            };
-            let (events, image) = (&saved.events.features[i], &saved.image.features[i]);
-            let (to_event, to_image) = fusion.backward(events, image, fused, &by_out, gradient);
-            by_events.push(to_event);
-            by_image.push(to_image);
-        }
-        self.image.backward(&saved.image, by_image, gradient);
-        self.events.backward(&saved.events, by_events, gradient);
+            level.fusion.slots().into_iter().chain(joint)
+        });
+        let decoder = self.bottom.iter().map(AsRef::as_ref).chain(self.steps.iter().flatten());
+        let decoder = decoder.chain([&self.last]).map(|conv| &conv.slot);
+        encoders.chain(levels).chain(decoder).map(Slot::work_range).collect()
     }
 }

@@ -38,7 +38,7 @@ fn check(case: usize, golden: &BTreeMap<String, Tensor>) {
     let given: Vec<f32> = get("offset").iter().copied().chain(logits).collect();
     let offsets = Map::from_planes(&given, (h, w), 3 * taps, 0, |v| v);
     let output = Map::from_planes(get("grad_y"), (h, w), slot.columns, 0, |v| v);
-    let mut gradient = Gradient { work: vec![0.0; slot.work_range().end] };
+    let mut gradient = Gradient::with_len(slot.work_range().end);
     let y = deform.run(&input, &offsets);
     let (by_x, by_offsets) = deform.backward(&input, &offsets, &output, 0, &mut gradient);
     let planes = |map: &Map, from: usize, to: usize| -> Vec<f32> {
@@ -87,22 +87,63 @@ fn levels_that_do_not_contribute_are_left_out_without_a_difference() {
     };
     let by_ratio: Vec<f32> = (0..3 * area).map(&mut number).collect();
     let some: Vec<f32> = (0..layout.parameters()).map(|i| 0.04 * number(i)).collect();
-    for levels in 1..5 {
+    let modes = [Offsets::Zero, Offsets::Learned];
+    for (levels, offsets) in (1..5).flat_map(|levels| modes.map(|offsets| (levels, offsets))) {
         let mut parameters = some.clone();
         let slot = layout.slot(&format!("dec.up{}.conv1", 5 - levels));
         parameters[slot.weight_range()].fill(0.0);
         parameters[slot.bias_range()].fill(-0.1);
         let results = [levels, 5].map(|computed| {
-            let net = Net::with_levels(&layout, &parameters, Offsets::Zero, computed);
+            let net = Net::with_levels(&layout, &parameters, offsets, computed);
             let output = net.forward(&input).unwrap();
             let mut gradient = Gradient::zeros(&layout);
             net.backward(&input, &output, &by_ratio, &by_ratio, &mut gradient);
+            // A second step, with the ranges of the layers alone.
+            let mut again = gradient.clone();
+            again.clear(&net.work_ranges());
+            net.backward(&input, &output, &by_ratio, &by_ratio, &mut again);
+            assert!(
+                again.work == gradient.work,
+                "{levels} levels, {computed} computed, {offsets:?}"
+            );
+            assert!(again.flatten(&layout) == gradient.flatten(&layout));
+            again.clear(&[]);
+            assert!(again.work.iter().all(|value| *value == 0.0));
             (output.ratio, gradient.work)
         });
-        assert!(results[0] == results[1], "{levels} levels");
+        assert!(results[0] == results[1], "{levels} levels, {offsets:?}");
         assert!(results[0].1.iter().any(|g| *g != 0.0));
         let chosen = Net::new(&layout, &parameters, Offsets::Zero);
         assert_eq!(chosen.levels.len(), levels);
     }
     assert_eq!(Net::new(&layout, &some, Offsets::Zero).levels.len(), 5);
+}
+
+#[test]
+fn offsets_that_are_not_finite_read_zero_and_logits_that_are_not_stay_visible() {
+    let lanes = Net::isa().lanes();
+    let slot = Slot::alone(1, lanes, 3, lanes);
+    let parameters = vec![1.0; slot.bias_range().end];
+    let deform = Deform::new(Net::isa(), &parameters, slot.clone());
+    let (h, w) = (4, 4);
+    let input = Map::from_planes(&vec![1.0; lanes * h * w], (h, w), lanes, 1, |v| v);
+    let output = Map::from_planes(&vec![1.0; h * w], (h, w), slot.columns, 0, |v| v);
+    let run = |dy: f32, logit: f32| {
+        let mut given = vec![0.0; 27 * h * w];
+        // All taps at once: dy in even channels, logits from channel 18 on.
+        (0..9).for_each(|tap| given[2 * tap * h * w..][..h * w].fill(dy));
+        given[18 * h * w..].fill(logit);
+        let offsets = Map::from_planes(&given, (h, w), 27_usize.next_multiple_of(lanes), 0, |v| v);
+        let mut gradient = Gradient::with_len(slot.work_range().end);
+        let y = deform.run(&input, &offsets);
+        let (_, by_offsets) = deform.backward(&input, &offsets, &output, 0, &mut gradient);
+        (y.row(1)[0], by_offsets.row(1)[..27].to_vec())
+    };
+    for dy in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30, -1e30] {
+        let (y, derivatives) = run(dy, 0.0);
+        assert_eq!(y, 1.0, "only the bias remains with {dy}");
+        assert_eq!(derivatives, [0.0; 27], "{dy}");
+    }
+    let (y, derivatives) = run(0.0, f32::NAN);
+    assert!(y.is_nan() && derivatives[18].is_nan());
 }

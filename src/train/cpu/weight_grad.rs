@@ -72,8 +72,10 @@ unsafe fn panel<S: Simd, const N: usize>(
     if S::REGISTERS == 32 {
         if N == 1 {
             tiles!(24);
+            tiles!(16);
         }
         tiles!(12);
+        tiles!(8);
     } else {
         // Twelve accumulators cover the latency of the multiply-add; eight just do.
         if N == 1 {
@@ -82,7 +84,50 @@ unsafe fn panel<S: Simd, const N: usize>(
         tiles!(6);
     }
     tiles!(4);
+    tiles!(2);
     tiles!(1);
+}
+
+/// `out[n] += sum over pixels of right[pixel][n]` for `n` below `columns`, a multiple of the lanes.
+///
+/// # Safety
+/// Every pixel is readable, `out` holds `columns` values, and `S` is available.
+#[inline(always)]
+pub(super) unsafe fn sums<S: Simd>(
+    pixels: Pixels,
+    right: Operand,
+    columns: usize,
+    out: &mut [f32],
+) {
+    /// Partial sums, because an addition waits for the one before it.
+    const PARTS: usize = 4;
+    debug_assert!(out.len() >= columns);
+    let mut n = 0;
+    while n < columns {
+        // SAFETY: guaranteed by the caller.
+        unsafe {
+            let mut parts = [S::splat(0.0); PARTS];
+            parts[0] = S::load(out.as_ptr().add(n));
+            for row in 0..pixels.rows {
+                let mut b = right.start.add(row * right.line + n);
+                let mut left = pixels.count;
+                while left >= PARTS {
+                    for part in &mut parts {
+                        *part = S::add(*part, S::load(b));
+                        b = b.wrapping_add(right.step);
+                    }
+                    left -= PARTS;
+                }
+                for _ in 0..left {
+                    parts[0] = S::add(parts[0], S::load(b));
+                    b = b.wrapping_add(right.step);
+                }
+            }
+            let sum = S::add(S::add(parts[0], parts[1]), S::add(parts[2], parts[3]));
+            S::store(out.as_mut_ptr().add(n), sum);
+        }
+        n += S::LANES;
+    }
 }
 
 #[inline(always)]

@@ -54,7 +54,7 @@ impl Fusion {
     }
 
     fn project(&self, packed: &Packed, input: &Map) -> Map {
-        let mut out = Map::zeros(input.h, input.w, self.c, 0);
+        let mut out = Map::unset(input.h, input.w, self.c, 0);
         // SAFETY: both maps have pixels of c values; the instruction set was detected.
         unsafe { self.isa.run(Project { packed, input, out: &mut out }) };
         out
@@ -79,7 +79,7 @@ impl Fusion {
         for pixel in fused.event.data.chunks_exact_mut(c) {
             pixel.iter_mut().zip(&constant).for_each(|(v, k)| *v += k);
         }
-        let mut out = Map::zeros(image.h, image.w, c, pad);
+        let mut out = Map::unset(image.h, image.w, c, pad);
         let corners = CornerPositions::new(&fused);
         self.forward_pass(&fused, &corners, &mut out);
         (out, fused)

@@ -5,8 +5,8 @@ use crate::engine::cpu::kernel::{Matmul, Packed, Post, Rows};
 use crate::train::cpu::map::Map;
 use crate::train::layout::Slot;
 
-/// Pixels that go through the MLP together.
-pub(crate) const TILE: usize = 24;
+/// The largest number of pixels that go through the MLP together.
+pub(crate) const MAX_TILE: usize = 24;
 
 /// A square layer, and its transpose for the backward pass.
 pub(crate) struct Square {
@@ -31,6 +31,19 @@ pub(crate) struct Fusion {
 }
 
 impl Fusion {
+    /// Pixels that go through the MLP together. With all corners a buffer has 1536 values, so that those
+    /// of a pass stay in the first-level cache; with more than 64 channels it has more, because fewer
+    /// rows than a tile of the product would cost more.
+    pub(super) fn tile(&self) -> usize {
+        (384 / self.c).clamp(6, MAX_TILE)
+    }
+
+    /// All its layers.
+    pub(crate) fn slots(&self) -> [&Slot; 4] {
+        let [first, second] = &self.hidden;
+        [&self.first, &first.slot, &second.slot, &self.last.slot]
+    }
+
     /// One layer for `n` pixels of `c` values: `out = post(bias + input * packed)`.
     ///
     /// # Safety

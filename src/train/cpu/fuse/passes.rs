@@ -1,55 +1,83 @@
 //! The forward and the backward pass of the MLP for every pixel.
+//!
+//! All four corners of a few pixels go through it together: rows of pixels, corner after corner.
 
-use super::corners::CornerPositions;
-use super::parts::{Fused, Fusion, TILE};
-use super::tasks::{Blend, Gather, Scatter, SquareProducts};
+use super::corners::{CornerPositions, SetWeights, UNSET_WEIGHTS};
+use super::parts::{Fused, Fusion};
+use super::tasks::{Blend, Gather, Scatter, Spread, SquareProducts};
 use crate::engine::cpu::kernel::Post;
 use crate::train::cpu::map::Map;
 
+/// Corners of a pixel.
+const CORNERS: usize = 4;
+
+/// The first layer's output at the corners, that of both hidden layers, and derivatives.
+struct Corners<'a> {
+    z: &'a mut [f32],
+    t: &'a mut [f32],
+    u: &'a mut [f32],
+    d: &'a mut [f32],
+}
+
+/// Buffers for `tile` pixels of `c` values.
+struct Scratch(Vec<f32>);
+
+impl Scratch {
+    fn new(tile: usize, c: usize) -> Self {
+        Self(vec![0.0; (4 * CORNERS + 3) * tile * c])
+    }
+
+    /// Those with all corners, and three with one row per pixel.
+    fn parts(&mut self) -> (Corners<'_>, [&mut [f32]; 3]) {
+        let one = self.0.len() / (4 * CORNERS + 3);
+        let (corners, pixels) = self.0.split_at_mut(4 * CORNERS * one);
+        let mut corners = corners.chunks_exact_mut(CORNERS * one);
+        let mut pixels = pixels.chunks_exact_mut(one);
+        let mut next = || corners.next().unwrap_or_default();
+        let corners = Corners { z: next(), t: next(), u: next(), d: next() };
+        (corners, std::array::from_fn(|_| pixels.next().unwrap_or_default()))
+    }
+}
+
 impl Fusion {
-    /// Runs both hidden layers on the first layer's output at one corner: writes `z`, then `t`,
-    /// then `to`.
+    /// Runs both hidden layers on the first layer's output at all corners of `n` pixels: writes `z`,
+    /// `t` and `u`.
     ///
     /// # Safety
-    /// All three hold `n` pixels of `c` values, with `n` at most [`TILE`], and the instruction set
-    /// was detected.
+    /// They hold four times `n` pixels of `c` values, and the instruction set was detected.
     unsafe fn hidden_layers(
         &self,
         (fused, corners): (&Fused, &CornerPositions),
-        corner: usize,
         at: (usize, usize, usize),
-        [z, t, to]: [&mut [f32]; 3],
+        to: &mut Corners<'_>,
     ) {
-        let n = at.2;
+        let rows = CORNERS * at.2;
         let [first, second] = &self.hidden;
         // SAFETY: guaranteed by the caller.
         unsafe {
-            self.isa.run(Gather { corners, fusion: self, fused, corner, at, z });
-            self.product(&first.forward, z, n, t, Post::Relu);
-            self.product(&second.forward, t, n, to, Post::Relu);
+            self.isa.run(Gather { corners, fusion: self, fused, at, z: to.z });
+            self.product(&first.forward, to.z, rows, to.t, Post::Relu);
+            self.product(&second.forward, to.t, rows, to.u, Post::Relu);
         }
     }
 
     /// Writes the fused features to `out`, a map of the image's size.
     pub(super) fn forward_pass(&self, fused: &Fused, corners: &CornerPositions, out: &mut Map) {
-        let (isa, c) = (self.isa, self.c);
-        let mut scratch = vec![0.0_f32; 4 * TILE * c];
-        let mut parts = scratch.chunks_exact_mut(TILE * c);
-        let mut part = || parts.next().unwrap_or_default();
-        let (z, t, u, sum) = (part(), part(), part(), part());
+        let (isa, c, tile) = (self.isa, self.c, self.tile());
+        let mut scratch = Scratch::new(tile, c);
+        let (mut rows, [sum, ..]) = scratch.parts();
+        let mut weights = UNSET_WEIGHTS;
         for y in 0..out.h {
             let mut x0 = 0;
             while x0 < out.w {
-                let n = TILE.min(out.w - x0);
-                let weights = &corners.weights(y, x0, n)[..n];
-                sum.fill(0.0);
-                // SAFETY: every part holds TILE pixels of c values, and n <= TILE; the instruction
-                // set was detected.
+                let n = tile.min(out.w - x0);
+                // SAFETY: the buffers hold `tile` pixels, and n <= tile; the instruction set was
+                // detected.
                 unsafe {
-                    for corner in 0..4 {
-                        self.hidden_layers((fused, corners), corner, (y, x0, n), [z, t, u]);
-                        isa.run(Blend { c, weights, corner, from: u, to: sum });
-                    }
+                    let at = (y, x0, n);
+                    self.hidden_layers((fused, corners), at, &mut rows);
+                    isa.run(SetWeights { corners, at, to: &mut weights });
+                    isa.run(Blend { c, n, weights: &weights, from: rows.u, to: sum });
                     let to = &mut out.row_mut(y)[x0 * c..][..n * c];
                     self.product(&self.last.forward, sum, n, to, Post::None);
                 }
@@ -77,58 +105,53 @@ impl Fusion {
         output: &Map,
         to: Derivatives<'_>,
     ) {
-        let (isa, c) = (self.isa, self.c);
+        let (isa, c, tile) = (self.isa, self.c, self.tile());
         let [a, b] = &self.hidden;
         let [first, second, last] = to.squares;
-        let mut scratch = vec![0.0_f32; 7 * TILE * c];
-        let mut parts = scratch.chunks_exact_mut(TILE * c);
-        let mut part = || parts.next().unwrap_or_default();
-        let (z, t, u, d, e, sum) = (part(), part(), part(), part(), part(), part());
-        let given = part();
+        let mut scratch = Scratch::new(tile, c);
+        let (mut rows, [by_blend, sum, by_output]) = scratch.parts();
+        let mut weights = UNSET_WEIGHTS;
         for y in 0..output.h {
             let mut x0 = 0;
             while x0 < output.w {
-                let n = TILE.min(output.w - x0);
+                let n = tile.min(output.w - x0);
                 let at = (y, x0, n);
-                let weights = &corners.weights(y, x0, n)[..n];
-                given[..n * c].copy_from_slice(&output.row(y)[x0 * c..][..n * c]);
-                sum.fill(0.0);
-                // SAFETY: every part holds TILE pixels of c values, and n <= TILE; squares hold
-                // c + 1 rows of c values; the instruction set was detected.
+                by_output[..n * c].copy_from_slice(&output.row(y)[x0 * c..][..n * c]);
+                // SAFETY: the buffers hold `tile` pixels, and n <= tile; squares hold c + 1 rows of c
+                // values; the instruction set was detected.
                 unsafe {
-                    // The derivative of the blend, in e.
-                    self.product(&self.last.transposed, given, n, e, Post::None);
-                    for corner in 0..4 {
-                        self.hidden_layers((fused, corners), corner, at, [z, t, u]);
-                        isa.run(Blend { c, weights, corner, from: u, to: sum });
-                        // Back through the second hidden layer.
-                        d.fill(0.0);
-                        isa.run(Blend { c, weights, corner, from: e, to: d });
-                        let (input, derivative, relu) = (&*t, &mut *d, Some(&*u));
-                        let square = &mut *second;
-                        isa.run(SquareProducts { square, input, derivative, relu, n, c });
-                        self.product(&b.transposed, d, n, u, Post::None);
-                        // Back through the first hidden layer.
-                        let (input, derivative, relu) = (&*z, &mut *u, Some(&*t));
-                        let square = &mut *first;
-                        isa.run(SquareProducts { square, input, derivative, relu, n, c });
-                        self.product(&a.transposed, u, n, d, Post::None);
-                        // Back to both projections and the position.
-                        let row = corners.rows[corner / 2][y];
-                        isa.run(Scatter {
-                            corners,
-                            corner,
-                            at,
-                            derivative: d,
-                            relu: z,
-                            events: to.event.row_mut(row.event),
-                            images: to.image.row_mut(row.image),
-                            position: to.position,
-                            c,
-                        });
-                    }
-                    let (input, derivative, square) = (&*sum, &mut *given, &mut *last);
-                    isa.run(SquareProducts { square, input, derivative, relu: None, n, c });
+                    self.hidden_layers((fused, corners), at, &mut rows);
+                    let Corners { z, t, u, d } = &mut rows;
+                    isa.run(SetWeights { corners, at, to: &mut weights });
+                    let weights = &weights;
+                    isa.run(Blend { c, n, weights, from: u, to: sum });
+                    isa.run(SquareProducts {
+                        square: last,
+                        input: sum,
+                        derivative: by_output,
+                        n,
+                        c,
+                    });
+                    self.product(&self.last.transposed, by_output, n, by_blend, Post::None);
+                    isa.run(Spread { c, n, weights, from: by_blend, relu: u, to: d });
+                    let n = CORNERS * n;
+                    // Back through the second hidden layer, whose output is no longer needed.
+                    isa.run(SquareProducts { square: second, input: t, derivative: d, n, c });
+                    self.product(&b.transposed, d, n, u, Post::Gate(t.as_ptr()));
+                    // Back through the first hidden layer.
+                    isa.run(SquareProducts { square: first, input: z, derivative: u, n, c });
+                    self.product(&a.transposed, u, n, d, Post::Gate(z.as_ptr()));
+                    // Back to both projections and the position.
+                    let (events, images) = (&mut *to.event, &mut *to.image);
+                    isa.run(Scatter {
+                        corners,
+                        at,
+                        derivative: d,
+                        events,
+                        images,
+                        position: to.position,
+                        c,
+                    });
                 }
                 x0 += n;
             }
