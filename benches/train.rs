@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 
 /// Runs of either; the fastest counts, since other programs only add time.
 const RUNS: usize = 5;
+/// Runs of the encoder of which a run's time is the mean: a single one finds quieter moments than a step
+/// can.
+const REPEATS: u32 = 24;
 /// Samples of a step, as in `configs/train_weights_muon_long.yaml`.
 const BATCH: usize = 16;
 
@@ -51,28 +54,35 @@ fn step_operations(weights: &Weights, image: Size, sensor: Size, offsets: Offset
     (3.0 * forward - inputs) * BATCH as f64
 }
 
-/// Time of the image encoder in the engine.
-fn encoder_time(weights: &Weights, image: Size, sensor: Size) -> Duration {
+/// Runs the image encoder in the engine; returns its mean time over [`REPEATS`].
+fn encoder(weights: &Weights, image: Size, sensor: Size) -> impl FnMut() -> Duration {
     let mut engine = CpuEngine::new(weights, 1).unwrap();
     let data = vec![0.5; 3 * image.area()];
-    let blurry = Image { data: &data, height: image.height, width: image.width };
-    let events = Events {
-        events: &[],
-        exposure: TimeRange::new(0.0, 40_000.0),
-        targets: &[TimeRange::instant(20_000.0)],
-        sensor,
-        padded: sensor,
-        thresholds: Thresholds::DEFAULT,
-    };
-    let run = |_| {
-        engine.restore_events(&blurry, &events).unwrap();
-        engine.parts().image_encoder
-    };
-    (0..RUNS).map(run).min().unwrap_or_default()
+    move || {
+        let blurry = Image { data: &data, height: image.height, width: image.width };
+        let events = Events {
+            events: &[],
+            exposure: TimeRange::new(0.0, 40_000.0),
+            targets: &[TimeRange::instant(20_000.0)],
+            sensor,
+            padded: sensor,
+            thresholds: Thresholds::DEFAULT,
+        };
+        let mut once = || {
+            engine.restore_events(&blurry, &events).unwrap();
+            engine.parts().image_encoder
+        };
+        (0..REPEATS).map(|_| once()).sum::<Duration>() / REPEATS
+    }
 }
 
-/// Time of a training step, without the optimiser.
-fn step_time(weights: &Weights, image: Size, sensor: Size, offsets: Offsets) -> Duration {
+/// Runs a training step, without the optimiser; returns its time.
+fn step(
+    weights: &Weights,
+    image: Size,
+    sensor: Size,
+    offsets: Offsets,
+) -> impl FnMut() -> Duration {
     let event_input = weights.event_input();
     let value = |i: usize| (i * 7919 % 997) as f32 / 997.0;
     let input = Input {
@@ -85,15 +95,14 @@ fn step_time(weights: &Weights, image: Size, sensor: Size, offsets: Offsets) -> 
     };
     let sharp = (0..3 * image.area()).map(|i| value(i + 1)).collect();
     let samples = vec![Labelled { input, sharp }; BATCH];
-    let batch = Batch::Labelled { samples: &samples, criterion: Criterion::LogMse };
     let parameters = Net::layout(event_input).flatten(weights);
     let mut processor = Processor::new(event_input, offsets);
-    let run = |_| {
+    move || {
+        let batch = Batch::Labelled { samples: &samples, criterion: Criterion::LogMse };
         let start = Instant::now();
         processor.gradients(&parameters, batch).unwrap();
         start.elapsed()
-    };
-    (0..RUNS).map(run).min().unwrap_or_default()
+    }
 }
 
 fn main() {
@@ -107,11 +116,22 @@ fn main() {
                 continue;
             }
             let (image, sensor) = (Size::new(side, side), Size::new(side / scale, side / scale));
-            let encoder = encoder_operations(&weights, "im_enc", "", image);
-            let kernel = encoder / encoder_time(&weights, image, sensor).as_secs_f64() / 1e9;
+            let modes = [Offsets::Learned, Offsets::Zero];
+            let mut kernel = encoder(&weights, image, sensor);
+            let mut steps = modes.map(|offsets| step(&weights, image, sensor, offsets));
+            let (mut kernel_time, mut step_times) = (Duration::MAX, [Duration::MAX; 2]);
+            // In turn, since the speed of a machine changes.
+            for _ in 0..RUNS {
+                kernel_time = kernel_time.min(kernel());
+                for (least, step) in step_times.iter_mut().zip(&mut steps) {
+                    *least = step().min(*least);
+                }
+            }
+            let operations = encoder_operations(&weights, "im_enc", "", image);
+            let kernel = operations / kernel_time.as_secs_f64() / 1e9;
             print!("{side:3} px {scale:7}   {kernel:5.1} GFLOP/s");
-            for offsets in [Offsets::Learned, Offsets::Zero] {
-                let time = step_time(&weights, image, sensor, offsets).as_secs_f64();
+            for (offsets, time) in modes.into_iter().zip(step_times) {
+                let time = time.as_secs_f64();
                 let rate = step_operations(&weights, image, sensor, offsets) / time / 1e9;
                 let (ms, share) = (time * 1e3, 100.0 * rate / kernel);
                 print!("   {rate:5.1} GFLOP/s ({ms:6.0} ms a step) {share:4.0} %");

@@ -82,8 +82,10 @@ impl Map {
     ) -> Self {
         let all = planes.len() == h * w * c;
         let mut map = if all { Self::unset(h, w, c, pad) } else { Self::zeros(h, w, c, pad) };
-        for (channel, plane) in planes.chunks_exact(h * w).enumerate() {
-            for (y, line) in plane.chunks_exact(w).enumerate() {
+        // Row by row, because the row of all channels stays in the cache.
+        for y in 0..h {
+            for (channel, plane) in planes.chunks_exact(h * w).enumerate() {
+                let line = &plane[y * w..][..w];
                 for (pixel, v) in map.row_mut(y).chunks_exact_mut(c).zip(line) {
                     pixel[channel] = f(*v);
                 }
