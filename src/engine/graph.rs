@@ -1,7 +1,7 @@
 //! The order of SAN's layers in its encoders and its decoder, for engines on cards.
 
 use crate::image::Size;
-use crate::network::FUSION_LEVELS;
+use crate::network::decoder_layers;
 
 /// How a convolution reads its input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -115,22 +115,18 @@ pub(super) trait Graph {
     /// From the fused levels, finest first, to what the last convolution reads. `None` without
     /// levels.
     fn decode(&mut self, mut fused: Vec<Self::Map>) -> Result<Option<Self::Map>, Self::Error> {
+        let layers = decoder_layers(fused.len());
         let Some(mut x) = fused.pop() else { return Ok(None) };
-        let layer = |step: usize, j: usize| format!("dec.up{step}.conv{j}");
-        // The steps from coarser levels are left out, but for the last one's second convolution, which
-        // applies to this level.
-        let mut step = (FUSION_LEVELS.len() - 1).saturating_sub(fused.len());
-        if step > 0 {
-            let own = self.conv(&layer(step, 2), &x, Source::Plain, &Post::Relu)?;
+        if let Some(bottom) = &layers.bottom {
+            let own = self.conv(bottom, &x, Source::Plain, &Post::Relu)?;
             self.release(x);
             x = own;
         }
-        while let Some(skip) = fused.pop() {
-            step += 1;
-            let sum = self.conv(&layer(step, 1), &x, Source::Upsampled, &Post::ReluAdd(&skip))?;
+        for ([first, second], skip) in layers.steps.iter().zip(fused.into_iter().rev()) {
+            let sum = self.conv(first, &x, Source::Upsampled, &Post::ReluAdd(&skip))?;
             self.release(x);
             self.release(skip);
-            x = self.conv(&layer(step, 2), &sum, Source::Plain, &Post::Relu)?;
+            x = self.conv(second, &sum, Source::Plain, &Post::Relu)?;
             self.release(sum);
         }
         Ok(Some(x))

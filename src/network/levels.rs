@@ -39,6 +39,26 @@ pub(crate) fn contributing_levels<'a>(layer: impl Fn(&str) -> [&'a [f32]; 2]) ->
     (1..=steps).find(is_silent).unwrap_or(FUSION_LEVELS.len())
 }
 
+/// Names of the decoder's convolutions that are computed.
+pub(crate) struct DecoderLayers {
+    /// The second convolution on the coarsest level, unless all levels contribute: then the published
+    /// network has none there.
+    pub(crate) bottom: Option<String>,
+    /// Both convolutions of the further steps, coarsest first.
+    pub(crate) steps: Vec<[String; 2]>,
+}
+
+/// The decoder's convolutions if the finest `levels` contribute. `dec.up4` leads to the finest level,
+/// `dec.up1` to the second coarsest.
+pub(crate) fn decoder_layers(levels: usize) -> DecoderLayers {
+    let name = |step: usize, j: usize| format!("dec.up{step}.conv{j}");
+    let missing = FUSION_LEVELS.len().saturating_sub(levels);
+    DecoderLayers {
+        bottom: (missing > 0).then(|| name(missing, 2)),
+        steps: (missing + 1..FUSION_LEVELS.len()).map(|s| [name(s, 1), name(s, 2)]).collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
@@ -46,6 +66,18 @@ mod tests {
     use super::*;
     use crate::event::EventInput;
     use crate::network::{Tensor, parameters};
+
+    #[test]
+    fn the_decoder_computes_the_steps_between_the_levels_that_contribute() {
+        let all = decoder_layers(5);
+        assert!(all.bottom.is_none());
+        assert_eq!(all.steps.first().unwrap(), &["dec.up1.conv1", "dec.up1.conv2"]);
+        let two = decoder_layers(2);
+        assert_eq!(two.bottom.as_deref(), Some("dec.up3.conv2"));
+        assert_eq!(two.steps, [["dec.up4.conv1", "dec.up4.conv2"]]);
+        assert_eq!(decoder_layers(1).bottom.as_deref(), Some("dec.up4.conv2"));
+        assert!(decoder_layers(1).steps.is_empty());
+    }
 
     /// Weights of ones, but for `silent` layers of zeros with this bias.
     fn weights(silent: &[&str], bias: f32) -> Weights {

@@ -14,7 +14,7 @@ mod weights;
 
 pub use chw::{Chw, ReferenceOutput};
 pub use cost::{Computation, operations};
-pub(crate) use levels::contributing_levels;
+pub(crate) use levels::{contributing_levels, decoder_layers};
 pub use origin::Origin;
 pub use reference::reference;
 pub use san::{FUSION_LEVELS, FusionLevel, parameters};

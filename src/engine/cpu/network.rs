@@ -11,7 +11,7 @@ use super::shrink::shrink;
 use super::simd::Simd;
 use crate::engine::{EventTensor, Events, Image, Restored};
 use crate::event::{EventInput, TargetBins};
-use crate::network::{FUSION_LEVELS, Weights};
+use crate::network::{FUSION_LEVELS, Weights, decoder_layers};
 use crate::time::TimeRange;
 use rayon::prelude::*;
 
@@ -57,20 +57,17 @@ pub(super) struct Network {
     event_encoder: Encoder,
     /// Per level: fusion, deformable convolution, and half of its kernel's side.
     fusion: Vec<(Fusion, DeformConv, usize)>,
-    /// The decoder's second convolution on the coarsest level, unless all levels contribute: then the
-    /// published network has none there.
+    /// See [`decoder_layers`].
     bottom: Option<Conv>,
-    /// Both convolutions of the decoder's further steps, coarsest first.
     steps: Vec<[Conv; 2]>,
     last: Conv,
 }
 
 impl Network {
     pub(super) fn new(isa: Isa, weights: &Weights) -> Self {
-        let conv = |name: String| Conv::new(isa, weights, &name, 3, |o| o);
+        let conv = |name: &str| Conv::new(isa, weights, name, 3, |o| o);
         let levels = weights.contributing_levels();
-        // dec.up4 leads to the finest level, dec.up1 to the second coarsest.
-        let up = |i: usize, j: usize| conv(format!("dec.up{i}.conv{j}"));
+        let decoder = decoder_layers(levels);
         let fusion = (FUSION_LEVELS.iter().take(levels).enumerate())
             .map(|(i, level)| {
                 let (name, c) = (format!("msff{}", i + 1), level.channels);
@@ -85,9 +82,13 @@ impl Network {
             image_encoder: Encoder::new(isa, weights, "im_enc", levels),
             event_encoder: Encoder::new(isa, weights, "ev_enc", levels),
             fusion,
-            bottom: (1..=4).contains(&(5 - levels)).then(|| up(5 - levels, 2)),
-            steps: (6 - levels..=4).map(|i| [up(i, 1), up(i, 2)]).collect(),
-            last: conv("dec.conv".into()),
+            bottom: decoder.bottom.as_deref().map(conv),
+            steps: decoder
+                .steps
+                .iter()
+                .map(|step| step.each_ref().map(|name| conv(name)))
+                .collect(),
+            last: conv("dec.conv"),
         }
     }
 

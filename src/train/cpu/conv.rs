@@ -20,8 +20,7 @@ pub(super) struct Conv {
 }
 
 impl Conv {
-    /// `scale` multiplies the weights; `backward` is whether the input's derivative
-    /// will be needed.
+    /// `scale` multiplies the weights; `backward` is whether the input's derivative will be needed.
     pub(super) fn new(
         isa: Isa,
         parameters: &[f32],
@@ -52,18 +51,19 @@ impl Conv {
 
     /// The input's derivative from the output's, which has a border of at least `kernel / 2`.
     pub(super) fn input(&self, output: &Map, pad: usize) -> Map {
-        let Some(packed) = &self.backward else {
-            return Map::zeros(output.h, output.w, self.slot.inputs, pad);
-        };
-        convolve(self.isa, packed, self.slot.kernel, output, pad, After::Nothing)
+        self.input_after(output, pad, After::Nothing)
     }
 
     /// [`Conv::input`], and back through the ReLU whose output was the convolution's input.
     pub(super) fn input_before_relu(&self, output: &Map, relu: &Map, pad: usize) -> Map {
+        self.input_after(output, pad, After::Gate(relu))
+    }
+
+    fn input_after(&self, output: &Map, pad: usize, after: After<'_>) -> Map {
         let Some(packed) = &self.backward else {
             return Map::zeros(output.h, output.w, self.slot.inputs, pad);
         };
-        convolve(self.isa, packed, self.slot.kernel, output, pad, After::Gate(relu))
+        convolve(self.isa, packed, self.slot.kernel, output, pad, after)
     }
 
     /// Adds the derivatives of weights and bias; `input` as passed to [`Conv::run`].

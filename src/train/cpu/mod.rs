@@ -21,7 +21,7 @@ use super::layout::{Layout, Slot};
 use crate::engine::EngineError;
 use crate::engine::cpu::Isa;
 use crate::event::EventInput;
-use crate::network::{FUSION_LEVELS, contributing_levels};
+use crate::network::{FUSION_LEVELS, contributing_levels, decoder_layers};
 pub use gradients::Processor;
 
 use conv::Conv;
@@ -139,10 +139,8 @@ pub struct Net {
     image: Encoder,
     events: Encoder,
     levels: Vec<Level>,
-    /// The decoder's second convolution on the coarsest level, unless all levels contribute: then the
-    /// published network has none there.
+    /// See [`decoder_layers`].
     bottom: Option<Box<Conv>>,
-    /// Both convolutions of the decoder's further steps, coarsest first.
     steps: Vec<[Conv; 2]>,
     last: Conv,
 }
@@ -188,10 +186,10 @@ impl Net {
         };
         // Packing takes a good part of a short step, so it runs in parallel.
         let encoder = |name| Encoder::new(isa, layout, parameters, name, levels);
-        // dec.up4 leads to the finest level, dec.up1 to the second coarsest.
-        let up = |i: usize, j: usize| conv(&format!("dec.up{i}.conv{j}"), 1.0);
-        let bottom = || (1..=4).contains(&(5 - levels)).then(|| Box::new(up(5 - levels, 2)));
-        let steps = || (6 - levels..=4).map(|i| [up(i, 1), up(i, 2)]).collect();
+        let decoder = decoder_layers(levels);
+        let bottom = || decoder.bottom.as_deref().map(|name| Box::new(conv(name, 1.0)));
+        let step = |names: &[String; 2]| names.each_ref().map(|name| conv(name, 1.0));
+        let steps = || decoder.steps.iter().map(step).collect();
         let ((image, events), (levels, (bottom, steps, last))) = rayon::join(
             || rayon::join(|| encoder("im_enc"), || encoder("ev_enc")),
             || {

@@ -21,6 +21,7 @@ unsafe fn load<S: Simd>(values: &PerTap, i: usize) -> S::V {
 }
 
 /// The taps of one pixel.
+#[derive(Default)]
 pub(super) struct Taps {
     /// Number of taps.
     count: usize,
@@ -43,20 +44,8 @@ pub(super) struct Taps {
 impl Taps {
     /// For a kernel of side `k`, at most 5.
     pub(super) fn new(k: usize) -> Self {
-        let zero = [0.0; MAX_TAPS];
         let half = (k / 2) as f32;
-        let mut taps = Self {
-            count: k * k,
-            row: zero,
-            column: zero,
-            y0: zero,
-            x0: zero,
-            fy: zero,
-            fx: zero,
-            mask: zero,
-            weights: [zero; 4],
-            products: [zero; 4],
-        };
+        let mut taps = Self { count: k * k, ..Self::default() };
         for tap in 0..k * k {
             taps.row[tap] = (tap / k) as f32 - half;
             taps.column[tap] = (tap % k) as f32 - half;
