@@ -21,10 +21,10 @@ use gem_live::train::loss::{Criterion, Labelled};
 use gem_live::train::{Batch, Gradients};
 use std::time::{Duration, Instant};
 
-/// Runs of either; the fastest counts, since other programs only add time.
-const RUNS: usize = 5;
-/// Runs of the encoder of which a run's time is the mean: a single one finds quieter moments than a step
-/// can.
+/// Runs of all, in turn, since the speed of a machine changes. Of times, and of the shares of a run, the
+/// median is printed.
+const RUNS: usize = 11;
+/// Restorations of which a run of the encoder is the mean, so that it takes about as long as a step.
 const REPEATS: u32 = 24;
 /// Samples of a step, as in `configs/train_weights_muon_long.yaml`.
 const BATCH: usize = 16;
@@ -105,6 +105,12 @@ fn step(
     }
 }
 
+/// The median.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
 fn main() {
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
     let weights = Weights::embedded().unwrap();
@@ -119,21 +125,20 @@ fn main() {
             let modes = [Offsets::Learned, Offsets::Zero];
             let mut kernel = encoder(&weights, image, sensor);
             let mut steps = modes.map(|offsets| step(&weights, image, sensor, offsets));
-            let (mut kernel_time, mut step_times) = (Duration::MAX, [Duration::MAX; 2]);
-            // In turn, since the speed of a machine changes.
+            let (mut kernel_rates, mut step_rates) = (Vec::new(), modes.map(|_| Vec::new()));
+            let operations = encoder_operations(&weights, "im_enc", "", image);
             for _ in 0..RUNS {
-                kernel_time = kernel_time.min(kernel());
-                for (least, step) in step_times.iter_mut().zip(&mut steps) {
-                    *least = step().min(*least);
+                kernel_rates.push(operations / kernel().as_secs_f64() / 1e9);
+                for ((offsets, step), rates) in modes.iter().zip(&mut steps).zip(&mut step_rates) {
+                    let operations = step_operations(&weights, image, sensor, *offsets);
+                    rates.push(operations / step().as_secs_f64() / 1e9);
                 }
             }
-            let operations = encoder_operations(&weights, "im_enc", "", image);
-            let kernel = operations / kernel_time.as_secs_f64() / 1e9;
-            print!("{side:3} px {scale:7}   {kernel:5.1} GFLOP/s");
-            for (offsets, time) in modes.into_iter().zip(step_times) {
-                let time = time.as_secs_f64();
-                let rate = step_operations(&weights, image, sensor, offsets) / time / 1e9;
-                let (ms, share) = (time * 1e3, 100.0 * rate / kernel);
+            print!("{side:3} px {scale:7}   {:5.1} GFLOP/s", median(kernel_rates.clone()));
+            for (offsets, rates) in modes.into_iter().zip(step_rates) {
+                let share = rates.iter().zip(&kernel_rates).map(|(step, kernel)| step / kernel);
+                let (share, rate) = (100.0 * median(share.collect()), median(rates));
+                let ms = step_operations(&weights, image, sensor, offsets) / rate / 1e6;
                 print!("   {rate:5.1} GFLOP/s ({ms:6.0} ms a step) {share:4.0} %");
             }
             println!();

@@ -233,13 +233,21 @@ impl Gradient {
         self.used.extend_from_slice(used);
     }
 
-    /// Adds another gradient of the same layers.
-    pub fn add(&mut self, other: &Self) {
-        assert_eq!(self.used, other.used, "gradients of different layers");
+    /// Adds other gradients of the same layers, in their order.
+    pub fn add(&mut self, others: &[Self]) {
+        /// Values that are added up while they are in the cache.
+        const BLOCK: usize = 4096;
+        for other in others {
+            assert_eq!(self.used, other.used, "gradients of different layers");
+        }
         for range in &self.used {
             let to = self.work.get_mut(range.clone()).unwrap_or_default();
-            let from = other.work.get(range.clone()).unwrap_or_default();
-            to.iter_mut().zip(from).for_each(|(a, b)| *a += b);
+            to.par_chunks_mut(BLOCK).enumerate().for_each(|(block, to)| {
+                for other in others {
+                    let from = other.work.get(range.start + block * BLOCK..).unwrap_or_default();
+                    to.iter_mut().zip(from).for_each(|(a, b)| *a += b);
+                }
+            });
         }
     }
 

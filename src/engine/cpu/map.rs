@@ -1,5 +1,6 @@
 //! Feature maps: channels last, with a border of zeros for the next convolution.
 
+use super::aligned::Aligned;
 use crate::panics::Locked;
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex};
 /// Pool of the memory of dropped maps, the oldest first: restoring the same size again allocates
 /// nothing and causes no page faults.
 #[derive(Clone, Default)]
-pub(super) struct Buffers(Arc<Mutex<Vec<Vec<f32>>>>);
+pub(super) struct Buffers(Arc<Mutex<Vec<Aligned>>>);
 
 impl Buffers {
     /// A map with undefined contents: all pixels must be written before they are read. The border
@@ -15,14 +16,14 @@ impl Buffers {
     pub(super) fn map(&self, h: usize, w: usize, c: usize, pad: usize) -> Map {
         let len = (h + 2 * pad) * (w + 2 * pad) * c;
         let mut data = self.take(len);
-        data.resize(len, 0.0);
+        data.set_len(len);
         let mut map = Map { h, w, c, pad, data, buffers: self.clone() };
         map.clear_border();
         map
     }
 
     /// The smallest buffer that is large enough and not much larger, otherwise a new one.
-    fn take(&self, len: usize) -> Vec<f32> {
+    fn take(&self, len: usize) -> Aligned {
         let mut free = self.0.locked();
         let fits = (free.iter().enumerate())
             .filter(|(_, b)| (len..=2 * len).contains(&b.capacity()))
@@ -30,14 +31,14 @@ impl Buffers {
         match fits.map(|(i, _)| i) {
             Some(i) => free.remove(i),
             // Slightly larger, so that the same map with another border can reuse it.
-            None => vec![0.0; len + len / 16],
+            None => Aligned::zeros(len + len / 16),
         }
     }
 
     /// Keeps unused memory of at most so many numbers, the newest.
     pub(super) fn trim(&self, most: usize) {
         let mut free = self.0.locked();
-        let mut left = free.iter().map(Vec::capacity).sum::<usize>();
+        let mut left = free.iter().map(Aligned::capacity).sum::<usize>();
         free.retain(|buffer| {
             let kept = left <= most;
             if !kept {
@@ -54,7 +55,7 @@ pub(super) struct Map {
     pub(super) w: usize,
     pub(super) c: usize,
     pub(super) pad: usize,
-    data: Vec<f32>,
+    data: Aligned,
     buffers: Buffers,
 }
 
@@ -161,7 +162,8 @@ mod tests {
         let maps = [10, 20, 30].map(|side| buffers.map(side, side, 4, 0));
         let last = maps[2].data.as_ptr();
         drop(maps);
-        let capacity = |b: &Buffers| b.0.lock().unwrap().iter().map(Vec::capacity).sum::<usize>();
+        let capacity =
+            |b: &Buffers| b.0.lock().unwrap().iter().map(Aligned::capacity).sum::<usize>();
         buffers.trim(usize::MAX);
         assert_eq!(buffers.0.lock().unwrap().len(), 3);
         // The two smaller ones were dropped first, and are the oldest.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
 
+pub(crate) mod aligned;
 mod deform;
 mod fusion;
 pub(crate) mod isa;

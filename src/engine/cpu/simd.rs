@@ -6,6 +6,9 @@
 #[cfg(test)]
 mod tests;
 
+/// The largest number of values in a register.
+pub(crate) const MAX_LANES: usize = 16;
+
 /// A register of `LANES` single-precision values and the operations that the kernels need.
 ///
 /// # Safety

@@ -1,6 +1,7 @@
 //! Convolutions forward and backward. The derivative with respect to the input is a convolution
 //! with the rotated kernel, that with respect to the weights a product summed over pixels.
 
+use super::few_outputs::FewOutputs;
 use super::map::Map;
 use super::weight_grad::{Operand, Pixels, outer, sums};
 use crate::engine::cpu::Isa;
@@ -15,6 +16,9 @@ pub(super) struct Conv {
     pub(super) forward: Packed,
     /// `None` if the input's derivative is not needed.
     backward: Option<Packed>,
+    /// Channels of a map with the output's derivative: those of the output, but if they are fewer than a
+    /// register's values, without the padding, which would take most of the time.
+    pub(super) derivative_channels: usize,
     isa: Isa,
     scale: f32,
 }
@@ -33,14 +37,15 @@ impl Conv {
         let (k, inputs, outputs, columns) = (slot.kernel, slot.inputs, slot.outputs, slot.columns);
         let forward =
             Packed::new(isa.lanes(), outputs, slot.depth(), |o| bias[o], |o, row| weight(row, o));
+        let derivative_channels = if outputs < isa.lanes() { outputs } else { columns };
         // Row (tap, output) of the rotated kernel: the opposite tap.
         let turned = |i: usize, row: usize| {
-            let (tap, o) = (row / columns, row % columns);
+            let (tap, o) = (row / derivative_channels, row % derivative_channels);
             if o < outputs { weight((k * k - 1 - tap) * inputs + i, o) } else { 0.0 }
         };
-        let backward =
-            backward.then(|| Packed::new(isa.lanes(), inputs, k * k * columns, |_| 0.0, turned));
-        Self { slot, forward, backward, isa, scale }
+        let depth = k * k * derivative_channels;
+        let backward = backward.then(|| Packed::new(isa.lanes(), inputs, depth, |_| 0.0, turned));
+        Self { slot, forward, backward, derivative_channels, isa, scale }
     }
 
     /// Convolves `input` (border at least `kernel / 2`) into a map with a border of `pad`.
@@ -49,7 +54,8 @@ impl Conv {
         convolve(self.isa, &self.forward, self.slot.kernel, input, pad, after)
     }
 
-    /// The input's derivative from the output's, which has a border of at least `kernel / 2`.
+    /// The input's derivative from the output's, which has [`Conv::derivative_channels`] and a border of
+    /// at least `kernel / 2`.
     pub(super) fn input(&self, output: &Map, pad: usize) -> Map {
         self.input_after(output, pad, After::Nothing)
     }
@@ -66,11 +72,12 @@ impl Conv {
         convolve(self.isa, packed, self.slot.kernel, output, pad, after)
     }
 
-    /// Adds the derivatives of weights and bias; `input` as passed to [`Conv::run`].
+    /// Adds the derivatives of weights and bias; `input` as passed to [`Conv::run`], `output` as to
+    /// [`Conv::input`].
     pub(super) fn weights(&self, input: &Map, output: &Map, gradient: &mut Gradient) {
         let slot = &self.slot;
         let work = &mut gradient.work[slot.work_range()];
-        debug_assert_eq!((input.c, output.c), (slot.inputs, slot.columns));
+        debug_assert_eq!((input.c, output.c), (slot.inputs, self.derivative_channels));
         let (weights, bias) = work.split_at_mut(slot.depth() * slot.columns);
         let mut own = Vec::new();
         // A scale other than one must not affect earlier sums.
@@ -83,7 +90,11 @@ impl Conv {
         // SAFETY: the border covers every window; `out` holds depth x columns numbers; the
         // instruction set was detected.
         unsafe {
-            self.isa.run(WeightGradient { k: slot.kernel, input, output, out, bias });
+            if self.derivative_channels == slot.columns {
+                self.isa.run(WeightGradient { k: slot.kernel, input, output, out, bias });
+            } else {
+                self.isa.run(FewOutputs { slot, input, output, out, bias });
+            }
         }
         weights.iter_mut().zip(&own).for_each(|(w, o)| *w += self.scale * o);
     }

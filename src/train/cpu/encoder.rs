@@ -2,7 +2,7 @@
 
 use super::conv::Conv;
 use super::map::Map;
-use super::resample::{pool, unpool};
+use super::resample::{pool, unpool_before_relu};
 use crate::engine::cpu::Isa;
 use crate::train::layout::{Gradient, Layout, Slot};
 
@@ -58,25 +58,32 @@ impl Encoder {
         Encoded { input, stem, down, features }
     }
 
-    /// `derivatives` are those of the features; they are consumed.
+    /// The border that the derivatives of a level's features need.
+    pub(super) fn border(level: usize) -> usize {
+        level.checked_sub(1).map_or(7, |i| DOWN[i]) / 2
+    }
+
+    /// `derivatives` are those of the features before their ReLU, with their [`Encoder::border`]; what
+    /// the coarser levels add to them is added here.
     pub(super) fn backward(
         &self,
         saved: &Encoded,
         mut derivatives: Vec<Map>,
         gradient: &mut Gradient,
     ) {
-        for (i, ([a, b], k)) in self.down.iter().zip(DOWN).enumerate().rev() {
+        for (i, [a, b]) in self.down.iter().enumerate().rev() {
             let [pooled, first] = &saved.down[i];
-            let d = derivatives[i + 1].before_relu(self.isa, &saved.features[i + 1], k / 2);
-            b.weights(first, &d, gradient);
-            let d = b.input_before_relu(&d, first, k / 2);
+            let d = &derivatives[i + 1];
+            b.weights(first, d, gradient);
+            let d = b.input_before_relu(d, first, Self::border(i + 1));
             a.weights(pooled, &d, gradient);
-            unpool(self.isa, &a.input(&d, 0), &mut derivatives[i]);
+            let (d, features) = (a.input(&d, 0), &saved.features[i]);
+            unpool_before_relu(self.isa, &d, features, &mut derivatives[i]);
         }
         let [a, b] = &self.stem;
-        let d = derivatives[0].before_relu(self.isa, &saved.features[0], 3);
-        b.weights(&saved.stem, &d, gradient);
-        let d = b.input_before_relu(&d, &saved.stem, 0);
+        let d = &derivatives[0];
+        b.weights(&saved.stem, d, gradient);
+        let d = b.input_before_relu(d, &saved.stem, 0);
         a.weights(&saved.input, &d, gradient);
     }
 }

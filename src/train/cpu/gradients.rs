@@ -47,7 +47,7 @@ fn sum<T: Sync>(
     let mut losses = Losses::default();
     results.iter().for_each(|one| losses.add(one, f64::from(share)));
     let Some((sum, rest)) = buffers.split_first_mut() else { return Ok((losses, Vec::new())) };
-    rest.iter().for_each(|gradient| sum.add(gradient));
+    sum.add(rest);
     Ok((losses, sum.flatten(layout)))
 }
 

@@ -1,32 +1,12 @@
 //! Feature maps that are kept for the backward pass: channels last, inside a border of zeros.
 
+use super::buffer::Buffer;
 use crate::engine::cpu::Isa;
 use crate::engine::cpu::isa::Task;
 use crate::engine::cpu::simd::Simd;
-use std::cell::RefCell;
 
-thread_local! {
-    /// Buffers of maps that are no longer needed: for large maps, allocating costs more than the
-    /// arithmetic. A sample stays on its thread, and so do its maps.
-    static FREE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Number of buffers that a thread keeps; both passes of a sample need fewer.
-const MAX_FREE: usize = 256;
-
-/// The smallest free buffer that is large enough and not much larger, else a new one. Its values are
-/// old ones or zeros.
-fn buffer(len: usize) -> Vec<f32> {
-    let found = FREE.with_borrow_mut(|free| {
-        let fits = (free.iter().enumerate())
-            .filter(|(_, b)| (len..=2 * len).contains(&b.capacity()))
-            .min_by_key(|(_, b)| b.capacity());
-        fits.map(|(i, _)| i).map(|i| free.swap_remove(i))
-    });
-    let Some(mut data) = found else { return vec![0.0; len] };
-    data.resize(len, 0.0);
-    data
-}
+/// Planes that [`Map::from_planes`] reads at once: the processor fetches as many ahead.
+const PLANES: usize = 8;
 
 /// `(height, width, channels)` values inside a border of `pad` zero pixels.
 #[derive(Debug)]
@@ -35,33 +15,19 @@ pub(crate) struct Map {
     pub(crate) w: usize,
     pub(crate) c: usize,
     pub(crate) pad: usize,
-    pub(crate) data: Vec<f32>,
-}
-
-impl Drop for Map {
-    fn drop(&mut self) {
-        let data = std::mem::take(&mut self.data);
-        // On an exiting thread the pool is already gone; then the memory is freed.
-        let _ = FREE.try_with(|free| {
-            if let Ok(mut free) = free.try_borrow_mut()
-                && free.len() < MAX_FREE
-            {
-                free.push(data);
-            }
-        });
-    }
+    pub(crate) data: Buffer,
 }
 
 impl Map {
     pub(crate) fn zeros(h: usize, w: usize, c: usize, pad: usize) -> Self {
-        let mut map = Self { h, w, c, pad, data: buffer((h + 2 * pad) * (w + 2 * pad) * c) };
+        let mut map = Self { h, w, c, pad, data: Buffer::unset((h + 2 * pad) * (w + 2 * pad) * c) };
         map.data.fill(0.0);
         map
     }
 
     /// A map of which only the border is set, to zero: its creator writes every pixel.
     pub(crate) fn unset(h: usize, w: usize, c: usize, pad: usize) -> Self {
-        let mut map = Self { h, w, c, pad, data: buffer((h + 2 * pad) * (w + 2 * pad) * c) };
+        let mut map = Self { h, w, c, pad, data: Buffer::unset((h + 2 * pad) * (w + 2 * pad) * c) };
         // From the end of a row to the start of the next one, both borders are adjacent.
         let (start, stride) = (map.offset(0, 0), map.stride());
         map.data[..start].fill(0.0);
@@ -82,16 +48,35 @@ impl Map {
     ) -> Self {
         let all = planes.len() == h * w * c;
         let mut map = if all { Self::unset(h, w, c, pad) } else { Self::zeros(h, w, c, pad) };
-        // Row by row, because the row of all channels stays in the cache.
-        for y in 0..h {
-            for (channel, plane) in planes.chunks_exact(h * w).enumerate() {
-                let line = &plane[y * w..][..w];
-                for (pixel, v) in map.row_mut(y).chunks_exact_mut(c).zip(line) {
-                    pixel[channel] = f(*v);
-                }
-            }
+        let (area, channels) = (h * w, planes.len() / (h * w).max(1));
+        let mut first = 0;
+        while first < channels {
+            let rest = &planes[first * area..];
+            first += if channels - first < PLANES {
+                map.set_channels::<1>(rest, first, &f)
+            } else {
+                map.set_channels::<PLANES>(rest, first, &f)
+            };
         }
         map
+    }
+
+    /// Sets `N` channels from `first` on to the first planes; returns their number.
+    fn set_channels<const N: usize>(
+        &mut self,
+        planes: &[f32],
+        first: usize,
+        f: impl Fn(f32) -> f32,
+    ) -> usize {
+        let (w, c, area) = (self.w, self.c, self.h * self.w);
+        for y in 0..self.h {
+            let lines: [&[f32]; N] = std::array::from_fn(|i| &planes[i * area + y * w..][..w]);
+            for (x, pixel) in self.row_mut(y).chunks_exact_mut(c).enumerate() {
+                let pixel = &mut pixel[first..first + N];
+                pixel.iter_mut().zip(lines).for_each(|(to, line)| *to = f(line[x]));
+            }
+        }
+        N
     }
 
     /// Values from one row to the next.

@@ -3,9 +3,11 @@
 
 #![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
 
+mod buffer;
 mod conv;
 mod deform;
 mod encoder;
+mod few_outputs;
 mod fuse;
 mod gradients;
 mod map;

@@ -1,5 +1,6 @@
 //! The forward and the backward pass of the whole network.
 
+use super::encoder::Encoder;
 use super::map::Map;
 use super::resample::{downsample, upsample};
 use super::softplus::Softplus;
@@ -77,7 +78,7 @@ impl Net {
             let by_ratio = by_ratio.map(|((ratio, latent), blur)| ratio + blur * latent);
             let planes: Vec<f32> = by_ratio.zip(&saved.slope).map(|(d, slope)| d * slope).collect();
             let size = (input.height, input.width);
-            Map::from_planes(&planes, size, self.last.slot.columns, 1, |v| v)
+            Map::from_planes(&planes, size, self.last.derivative_channels, 1, |v| v)
         };
         let skips = self.decoder_backward(saved, &by_output, gradient);
         let (mut by_image, mut by_events) = (Vec::new(), Vec::new());
@@ -98,7 +99,9 @@ impl Net {
                 (Joint::Deformable(_), None) => continue,
             };
             let (events, image) = (&saved.events.features[i], &saved.image.features[i]);
-            let (to_event, to_image) = fusion.backward(events, image, fused, &by_out, gradient);
+            let border = Encoder::border(i);
+            let (to_event, to_image) =
+                fusion.backward(events, image, fused, &by_out, border, gradient);
             by_events.push(to_event);
             by_image.push(to_image);
         }

@@ -44,35 +44,40 @@ impl Task for Pool<'_> {
     }
 }
 
-/// Adds the derivative of [`pool`]'s input to `input`.
-pub(super) fn unpool(isa: Isa, output: &Map, input: &mut Map) {
+/// Back through [`pool`], and through the ReLU whose output `relu` it pooled: adds the derivative to
+/// `input`.
+pub(super) fn unpool_before_relu(isa: Isa, output: &Map, relu: &Map, input: &mut Map) {
     assert!(output.c == input.c && output.c.is_multiple_of(isa.lanes()));
+    assert_eq!((relu.h, relu.w, relu.c), (input.h, input.w, input.c));
     // SAFETY: the instruction set was detected.
-    unsafe { isa.run(Unpool { output, input }) };
+    unsafe { isa.run(Unpool { output, relu, input }) };
 }
 
 struct Unpool<'a> {
     output: &'a Map,
+    relu: &'a Map,
     input: &'a mut Map,
 }
 
 impl Task for Unpool<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Self { output, input } = self;
+        let Self { output, relu, input } = self;
         let c = output.c;
         for y in 0..output.h {
             for part in 0..2 {
-                let row = input.row_mut(2 * y + part);
-                for (two, from) in row.chunks_exact_mut(2 * c).zip(output.row(y).chunks_exact(c)) {
+                let relu = relu.row(2 * y + part).chunks_exact(2 * c);
+                let row = input.row_mut(2 * y + part).chunks_exact_mut(2 * c);
+                for ((two, relu), from) in row.zip(relu).zip(output.row(y).chunks_exact(c)) {
                     for o in (0..c).step_by(S::LANES) {
-                        // SAFETY: `two` holds two pixels of c values, a multiple of the lanes.
+                        // SAFETY: `two` and `relu` hold two pixels of c values, a multiple of the lanes.
                         unsafe {
                             let v = S::mul(S::splat(0.25), S::load(from.as_ptr().add(o)));
-                            let left = two.as_mut_ptr().add(o);
-                            S::store(left, S::add(S::load(left), v));
-                            let right = left.add(c);
-                            S::store(right, S::add(S::load(right), v));
+                            for at in [o, c + o] {
+                                let to = two.as_mut_ptr().add(at);
+                                let gated = S::where_positive(v, S::load(relu.as_ptr().add(at)));
+                                S::store(to, S::add(S::load(to), gated));
+                            }
                         }
                     }
                 }

@@ -71,10 +71,16 @@ unsafe fn panel<S: Simd, const N: usize>(
     }
     if S::REGISTERS == 32 {
         if N == 1 {
+            // 21 and 9: rows of windows of 7 and 3 pixels with three channels. A tile of fewer rows takes
+            // as long as one of 8, the latency of the multiply-add.
             tiles!(24);
+            tiles!(21);
             tiles!(16);
         }
         tiles!(12);
+        if N == 1 {
+            tiles!(9);
+        }
         tiles!(8);
     } else {
         // Twelve accumulators cover the latency of the multiply-add; eight just do.

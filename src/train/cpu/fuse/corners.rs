@@ -3,10 +3,7 @@
 use super::parts::{Fused, MAX_TILE};
 use crate::engine::corners::{Corner, corners};
 use crate::engine::cpu::isa::Task;
-use crate::engine::cpu::simd::Simd;
-
-/// The largest number of values in a register.
-const MAX_LANES: usize = 16;
+use crate::engine::cpu::simd::{MAX_LANES, Simd};
 
 /// Sampling positions per axis and side.
 pub(super) struct CornerPositions {

@@ -56,7 +56,17 @@ impl Fusion {
     fn project(&self, packed: &Packed, input: &Map) -> Map {
         let mut out = Map::unset(input.h, input.w, self.c, 0);
         // SAFETY: both maps have pixels of c values; the instruction set was detected.
-        unsafe { self.isa.run(Project { packed, input, out: &mut out }) };
+        unsafe { self.isa.run(Project { packed, input, relu: None, out: &mut out }) };
+        out
+    }
+
+    /// Back through a projection, and through the ReLU whose output `relu` it projected, into a map
+    /// with a border of `pad`.
+    fn project_back(&self, packed: &Packed, output: &Map, relu: &Map, pad: usize) -> Map {
+        let mut out = Map::unset(output.h, output.w, self.c, pad);
+        assert_eq!((relu.h, relu.w, relu.c), (out.h, out.w, out.c));
+        // SAFETY: all maps have pixels of c values; the instruction set was detected.
+        unsafe { self.isa.run(Project { packed, input: output, relu: Some(relu), out: &mut out }) };
         out
     }
 
@@ -85,14 +95,15 @@ impl Fusion {
         (out, fused)
     }
 
-    /// Computes the derivatives of both inputs, `(event, image)` without border, from the output's;
-    /// adds those of the parameters to `gradient`.
+    /// Computes the derivatives of both inputs before their ReLU, `(event, image)` with a border of
+    /// `pad`, from the output's; adds those of the parameters to `gradient`.
     pub(super) fn backward(
         &self,
         event: &Map,
         image: &Map,
         fused: &Fused,
         output: &Map,
+        pad: usize,
         gradient: &mut Gradient,
     ) -> (Map, Map) {
         let c = self.c;
@@ -131,7 +142,10 @@ impl Fusion {
         let (features, rest) = rest.split_at_mut(c * c);
         self.products(image, &to_image, features);
         rest.iter_mut().zip(&bias).for_each(|(a, b)| *a += b);
-        (self.project(&self.event[1], &to_event), self.project(&self.image[1], &to_image))
+        (
+            self.project_back(&self.event[1], &to_event, event, pad),
+            self.project_back(&self.image[1], &to_image, image, pad),
+        )
     }
 
     fn products(&self, input: &Map, output: &Map, out: &mut [f32]) {
@@ -143,6 +157,7 @@ impl Fusion {
 struct Project<'a> {
     packed: &'a Packed,
     input: &'a Map,
+    relu: Option<&'a Map>,
     out: &'a mut Map,
 }
 
@@ -153,8 +168,9 @@ impl Task for Project<'_> {
         for y in 0..self.input.h {
             let rows = dense(self.input.row(y).as_ptr(), c, self.input.w);
             let out = self.out.row_mut(y).as_mut_ptr();
-            // SAFETY: both rows hold w pixels of c values.
-            unsafe { matmul::<S>(self.packed, rows, out, c, Post::None) };
+            let post = self.relu.map_or(Post::None, |relu| Post::Gate(relu.row(y).as_ptr()));
+            // SAFETY: all rows hold w pixels of c values.
+            unsafe { matmul::<S>(self.packed, rows, out, c, post) };
         }
     }
 }

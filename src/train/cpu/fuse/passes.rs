@@ -6,6 +6,7 @@ use super::corners::{CornerPositions, SetWeights, UNSET_WEIGHTS};
 use super::parts::{Fused, Fusion};
 use super::tasks::{Blend, Gather, Scatter, Spread, SquareProducts};
 use crate::engine::cpu::kernel::Post;
+use crate::train::cpu::buffer::Buffer;
 use crate::train::cpu::map::Map;
 
 /// Corners of a pixel.
@@ -20,16 +21,16 @@ struct Corners<'a> {
 }
 
 /// Buffers for `tile` pixels of `c` values.
-struct Scratch(Vec<f32>);
+struct Scratch(Buffer);
 
 impl Scratch {
     fn new(tile: usize, c: usize) -> Self {
-        Self(vec![0.0; (4 * CORNERS + 3) * tile * c])
+        Self(Buffer::unset((4 * CORNERS + 2) * tile * c))
     }
 
-    /// Those with all corners, and three with one row per pixel.
-    fn parts(&mut self) -> (Corners<'_>, [&mut [f32]; 3]) {
-        let one = self.0.len() / (4 * CORNERS + 3);
+    /// Those with all corners, and two with one row per pixel.
+    fn parts(&mut self) -> (Corners<'_>, [&mut [f32]; 2]) {
+        let one = self.0.len() / (4 * CORNERS + 2);
         let (corners, pixels) = self.0.split_at_mut(4 * CORNERS * one);
         let mut corners = corners.chunks_exact_mut(CORNERS * one);
         let mut pixels = pixels.chunks_exact_mut(one);
@@ -65,7 +66,7 @@ impl Fusion {
     pub(super) fn forward_pass(&self, fused: &Fused, corners: &CornerPositions, out: &mut Map) {
         let (isa, c, tile) = (self.isa, self.c, self.tile());
         let mut scratch = Scratch::new(tile, c);
-        let (mut rows, [sum, ..]) = scratch.parts();
+        let (mut rows, [sum, _]) = scratch.parts();
         let mut weights = UNSET_WEIGHTS;
         for y in 0..out.h {
             let mut x0 = 0;
@@ -109,14 +110,14 @@ impl Fusion {
         let [a, b] = &self.hidden;
         let [first, second, last] = to.squares;
         let mut scratch = Scratch::new(tile, c);
-        let (mut rows, [by_blend, sum, by_output]) = scratch.parts();
+        let (mut rows, [by_blend, sum]) = scratch.parts();
         let mut weights = UNSET_WEIGHTS;
         for y in 0..output.h {
             let mut x0 = 0;
             while x0 < output.w {
                 let n = tile.min(output.w - x0);
                 let at = (y, x0, n);
-                by_output[..n * c].copy_from_slice(&output.row(y)[x0 * c..][..n * c]);
+                let by_output = &output.row(y)[x0 * c..][..n * c];
                 // SAFETY: the buffers hold `tile` pixels, and n <= tile; squares hold c + 1 rows of c
                 // values; the instruction set was detected.
                 unsafe {

@@ -1,0 +1,83 @@
+//! Memory of feature maps, used again by later maps of the same thread.
+
+use crate::engine::cpu::aligned::Aligned;
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+
+thread_local! {
+    /// Memory of maps that are no longer needed: for large maps, allocating costs more than the
+    /// arithmetic. A sample stays on its thread, and so do its maps.
+    static FREE: RefCell<Vec<Aligned>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Number of vectors that a thread keeps; both passes of a sample need fewer.
+const MAX_FREE: usize = 256;
+
+/// Values of a map. Dropping it makes its memory available to later ones.
+#[derive(Debug)]
+pub(crate) struct Buffer(Aligned);
+
+impl Buffer {
+    /// The smallest free memory that is large enough and not much larger, else new memory. Its values
+    /// are old ones or zeros.
+    pub(crate) fn unset(len: usize) -> Self {
+        let found = FREE.with_borrow_mut(|free| {
+            let fits = (free.iter().enumerate())
+                .filter(|(_, values)| (len..=2 * len).contains(&values.capacity()))
+                .min_by_key(|(_, values)| values.capacity());
+            fits.map(|(i, _)| i).map(|i| free.swap_remove(i))
+        });
+        let mut values = found.unwrap_or_else(|| Aligned::zeros(len));
+        values.set_len(len);
+        Self(values)
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let values = std::mem::take(&mut self.0);
+        // On an exiting thread the list is already gone; then the memory is freed.
+        let _ = FREE.try_with(|free| {
+            if let Ok(mut free) = free.try_borrow_mut()
+                && free.len() < MAX_FREE
+            {
+                free.push(values);
+            }
+        });
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_used_again_by_smaller_maps_and_then_by_larger_ones() {
+        let mut first = Buffer::unset(100);
+        first.fill(1.0);
+        let address = first.as_ptr();
+        drop(first);
+        let smaller = Buffer::unset(60);
+        assert_eq!((smaller.as_ptr(), smaller.len()), (address, 60));
+        drop(smaller);
+        let again = Buffer::unset(100);
+        assert_eq!((again.as_ptr(), again.len()), (address, 100));
+        assert!(again.iter().all(|v| *v == 1.0), "the values were written again");
+        drop(again);
+        assert_ne!(Buffer::unset(49).as_ptr(), address, "more than twice the length");
+    }
+}
