@@ -22,10 +22,11 @@ impl Buffers {
         map
     }
 
-    /// The smallest buffer that is large enough and not much larger, otherwise a new one.
+    /// The smallest buffer that is large enough and not much larger, otherwise a new one; of several, the
+    /// one freed last, which is most likely in the cache.
     fn take(&self, len: usize) -> Aligned {
         let mut free = self.0.locked();
-        let fits = (free.iter().enumerate())
+        let fits = (free.iter().enumerate().rev())
             .filter(|(_, b)| (len..=2 * len).contains(&b.capacity()))
             .min_by_key(|(_, b)| b.capacity());
         match fits.map(|(i, _)| i) {

@@ -18,14 +18,14 @@ const MAX_FREE: usize = 256;
 pub(crate) struct Buffer(Aligned);
 
 impl Buffer {
-    /// The smallest free memory that is large enough and not much larger, else new memory. Its values
-    /// are old ones or zeros.
+    /// The smallest free memory that is large enough and not much larger, else new memory; of several,
+    /// the one freed last, which is most likely in the cache. Its values are old ones or zeros.
     pub(crate) fn unset(len: usize) -> Self {
         let found = FREE.with_borrow_mut(|free| {
-            let fits = (free.iter().enumerate())
+            let fits = (free.iter().enumerate().rev())
                 .filter(|(_, values)| (len..=2 * len).contains(&values.capacity()))
                 .min_by_key(|(_, values)| values.capacity());
-            fits.map(|(i, _)| i).map(|i| free.swap_remove(i))
+            fits.map(|(i, _)| i).map(|i| free.remove(i))
         });
         let mut values = found.unwrap_or_else(|| Aligned::zeros(len));
         values.set_len(len);
@@ -77,7 +77,10 @@ mod tests {
         let again = Buffer::unset(100);
         assert_eq!((again.as_ptr(), again.len()), (address, 100));
         assert!(again.iter().all(|v| *v == 1.0), "the values were written again");
-        drop(again);
+        let other = Buffer::unset(100);
+        let newest = other.as_ptr();
+        drop((again, other));
+        assert_eq!(Buffer::unset(100).as_ptr(), newest);
         assert_ne!(Buffer::unset(49).as_ptr(), address, "more than twice the length");
     }
 }
