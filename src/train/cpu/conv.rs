@@ -169,8 +169,9 @@ impl Task for WeightGradient<'_> {
         let Self { k, input, output, out, bias } = self;
         let columns = output.c;
         let lines = (BLOCK / (input.w * (input.c + columns))).clamp(1, input.h);
-        let mut y = 0;
-        while y < input.h {
+        // From the last block to the first: the derivative was computed from its first row on, so that its
+        // last rows are in the cache, and the input's derivative reads it from the first row on again.
+        for y in (0..input.h).step_by(lines).rev() {
             let pixels = Pixels { rows: lines.min(input.h - y), count: input.w };
             let right =
                 Operand { start: output.row(y).as_ptr(), step: columns, line: output.stride() };
@@ -185,7 +186,6 @@ impl Task for WeightGradient<'_> {
                     outer::<S>(pixels, left, depth, right, columns, out.add(ky * depth * columns));
                 }
             }
-            y += pixels.rows;
         }
     }
 }

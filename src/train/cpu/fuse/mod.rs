@@ -56,17 +56,34 @@ impl Fusion {
     fn project(&self, packed: &Packed, input: &Map) -> Map {
         let mut out = Map::unset(input.h, input.w, self.c, 0);
         // SAFETY: both maps have pixels of c values; the instruction set was detected.
-        unsafe { self.isa.run(Project { packed, input, relu: None, out: &mut out }) };
+        unsafe { self.isa.run(Project { packed, input, out: &mut out }) };
         out
     }
 
-    /// Back through a projection, and through the ReLU whose output `relu` it projected, into a map
-    /// with a border of `pad`.
-    fn project_back(&self, packed: &Packed, output: &Map, relu: &Map, pad: usize) -> Map {
+    /// Back through a projection of `input`, and through the ReLU whose output `input` is: returns the
+    /// derivative with a border of `pad`, and adds that of the weights to `weights`.
+    fn project_back(
+        &self,
+        packed: &Packed,
+        output: &Map,
+        input: &Map,
+        pad: usize,
+        weights: &mut [f32],
+    ) -> Map {
+        assert_eq!((input.h, input.w, input.c), (output.h, output.w, self.c));
         let mut out = Map::unset(output.h, output.w, self.c, pad);
-        assert_eq!((relu.h, relu.w, relu.c), (out.h, out.w, out.c));
-        // SAFETY: all maps have pixels of c values; the instruction set was detected.
-        unsafe { self.isa.run(Project { packed, input: output, relu: Some(relu), out: &mut out }) };
+        let (isa, c) = (self.isa, self.c);
+        // Both for every row, while it is in the cache.
+        for y in 0..output.h {
+            let (input, output) = (input.row(y), output.row(y));
+            // SAFETY: all rows have as many pixels of c values, and `weights` c rows of c; the
+            // instruction set was detected.
+            unsafe {
+                isa.run(Products { input, output, c, out: weights });
+                let post = Post::Gate(input.as_ptr());
+                self.product(packed, output, output.len() / c, out.row_mut(y), post);
+            }
+        }
         out
     }
 
@@ -132,32 +149,24 @@ impl Fusion {
         for pixel in to_event.data.chunks_exact(c) {
             bias.iter_mut().zip(pixel).for_each(|(b, v)| *b += v);
         }
-        let (features, rest) = work.split_at_mut(c * c);
-        self.products(event, &to_event, features);
+        let (event_rows, rest) = work.split_at_mut(c * c);
         let (numbers, rest) = rest.split_at_mut(4 * c);
         numbers.iter_mut().zip(&position).for_each(|(a, b)| *a += b);
         for (row, size) in numbers[2 * c..].chunks_exact_mut(c).zip([high, wide]) {
             row.iter_mut().zip(&bias).for_each(|(a, b)| *a += size * b);
         }
-        let (features, rest) = rest.split_at_mut(c * c);
-        self.products(image, &to_image, features);
+        let (image_rows, rest) = rest.split_at_mut(c * c);
         rest.iter_mut().zip(&bias).for_each(|(a, b)| *a += b);
         (
-            self.project_back(&self.event[1], &to_event, event, pad),
-            self.project_back(&self.image[1], &to_image, image, pad),
+            self.project_back(&self.event[1], &to_event, event, pad, event_rows),
+            self.project_back(&self.image[1], &to_image, image, pad, image_rows),
         )
-    }
-
-    fn products(&self, input: &Map, output: &Map, out: &mut [f32]) {
-        // SAFETY: two maps of one size with pixels of c values, and c rows of c.
-        unsafe { self.isa.run(Products { input, output, out }) };
     }
 }
 
 struct Project<'a> {
     packed: &'a Packed,
     input: &'a Map,
-    relu: Option<&'a Map>,
     out: &'a mut Map,
 }
 
@@ -168,29 +177,28 @@ impl Task for Project<'_> {
         for y in 0..self.input.h {
             let rows = dense(self.input.row(y).as_ptr(), c, self.input.w);
             let out = self.out.row_mut(y).as_mut_ptr();
-            let post = self.relu.map_or(Post::None, |relu| Post::Gate(relu.row(y).as_ptr()));
-            // SAFETY: all rows hold w pixels of c values.
-            unsafe { matmul::<S>(self.packed, rows, out, c, post) };
+            // SAFETY: both rows hold w pixels of c values.
+            unsafe { matmul::<S>(self.packed, rows, out, c, Post::None) };
         }
     }
 }
 
+/// Adds the products of two rows of pixels to `c` rows of `c` values.
 struct Products<'a> {
-    input: &'a Map,
-    output: &'a Map,
+    input: &'a [f32],
+    output: &'a [f32],
+    c: usize,
     out: &'a mut [f32],
 }
 
 impl Task for Products<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let c = self.output.c;
-        for y in 0..self.output.h {
-            let pixels = Pixels { rows: 1, count: self.output.w };
-            let left = Operand { start: self.input.row(y).as_ptr(), step: self.input.c, line: 0 };
-            let right = Operand { start: self.output.row(y).as_ptr(), step: c, line: 0 };
-            // SAFETY: both rows hold w pixels; `out` has c rows of c values.
-            unsafe { outer::<S>(pixels, left, c, right, c, self.out.as_mut_ptr()) };
-        }
+        let Self { input, output, c, out } = self;
+        let pixels = Pixels { rows: 1, count: output.len() / c };
+        let [left, right] =
+            [input, output].map(|row| Operand { start: row.as_ptr(), step: c, line: 0 });
+        // SAFETY: both rows hold as many pixels; `out` has c rows of c values.
+        unsafe { outer::<S>(pixels, left, c, right, c, out.as_mut_ptr()) };
     }
 }
