@@ -21,8 +21,8 @@ use gem_live::train::loss::{Criterion, Labelled};
 use gem_live::train::{Batch, Gradients};
 use std::time::{Duration, Instant};
 
-/// Runs of all, in turn, since the speed of a machine changes. Of times, and of the shares of a run, the
-/// median is printed.
+/// Runs of the encoder and of both steps, in turn, since the speed of a machine changes. The medians of
+/// the rates are printed, and that of each run's ratio of step to encoder.
 const RUNS: usize = 11;
 /// Restorations of which a run of the encoder is the mean, so that it takes about as long as a step.
 const REPEATS: u32 = 24;

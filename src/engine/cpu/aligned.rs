@@ -22,6 +22,17 @@ impl Aligned {
         Self { memory, start, len }
     }
 
+    /// Takes the smallest of `free` that holds `len` values and at most twice as many; of several the
+    /// one freed last, which is most likely in the cache. Its values are old ones or zeros.
+    pub(crate) fn reuse(free: &mut Vec<Self>, len: usize) -> Option<Self> {
+        let fits = (free.iter().enumerate().rev())
+            .filter(|(_, values)| (len..=2 * len).contains(&values.capacity()))
+            .min_by_key(|(_, values)| values.capacity());
+        let mut values = fits.map(|(i, _)| i).map(|i| free.remove(i))?;
+        values.set_len(len);
+        Some(values)
+    }
+
     /// The largest length that its memory allows.
     pub(crate) fn capacity(&self) -> usize {
         self.memory.len().saturating_sub(CACHE_LINE)

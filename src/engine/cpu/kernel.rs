@@ -157,7 +157,7 @@ unsafe fn panel<S: Simd, const N: usize>(
     macro_rules! tiles {
         ($m:literal, $step:literal) => {
             while rows.count - row >= $m {
-                // SAFETY: rows row..row + m exist, and are `step` values apart unless that is zero.
+                // SAFETY: rows row..row + m exist, and are `$step` values apart unless `$step` is zero.
                 unsafe { tile::<S, $m, N, $step>(b, bias, rows, row, out, out_step, post) };
                 row += $m;
             }
@@ -166,9 +166,9 @@ unsafe fn panel<S: Simd, const N: usize>(
             tiles!($m, 0)
         };
     }
-    // Tiles for maps of 16 and 32 channels, which take most of the time. With distances that are known
-    // when it is compiled, the inner loop has no additions for the addresses of rows; with one column
-    // block they took longer than the products.
+    // Tiles for maps of 16 and 32 channels, which take most of the time. With distances known at compile
+    // time the inner loop has no additions for the addresses of rows; with one register of columns these
+    // additions took longer than the products.
     macro_rules! tiles_by_step {
         ($m:literal) => {
             match rows.step {

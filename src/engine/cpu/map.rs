@@ -15,25 +15,15 @@ impl Buffers {
     /// is zero.
     pub(super) fn map(&self, h: usize, w: usize, c: usize, pad: usize) -> Map {
         let len = (h + 2 * pad) * (w + 2 * pad) * c;
-        let mut data = self.take(len);
-        data.set_len(len);
+        let data = Aligned::reuse(&mut self.0.locked(), len).unwrap_or_else(|| {
+            // Slightly larger, so that the same map with another border can reuse it.
+            let mut new = Aligned::zeros(len + len / 16);
+            new.set_len(len);
+            new
+        });
         let mut map = Map { h, w, c, pad, data, buffers: self.clone() };
         map.clear_border();
         map
-    }
-
-    /// The smallest buffer that is large enough and not much larger, otherwise a new one; of several, the
-    /// one freed last, which is most likely in the cache.
-    fn take(&self, len: usize) -> Aligned {
-        let mut free = self.0.locked();
-        let fits = (free.iter().enumerate().rev())
-            .filter(|(_, b)| (len..=2 * len).contains(&b.capacity()))
-            .min_by_key(|(_, b)| b.capacity());
-        match fits.map(|(i, _)| i) {
-            Some(i) => free.remove(i),
-            // Slightly larger, so that the same map with another border can reuse it.
-            None => Aligned::zeros(len + len / 16),
-        }
     }
 
     /// Keeps unused memory of at most so many numbers, the newest.

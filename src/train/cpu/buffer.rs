@@ -1,4 +1,4 @@
-//! Memory of feature maps, used again by later maps of the same thread.
+//! Memory of feature maps and scratch values, used again by later ones of the same thread.
 
 use crate::engine::cpu::aligned::Aligned;
 use std::cell::RefCell;
@@ -13,23 +13,15 @@ thread_local! {
 /// Number of vectors that a thread keeps; both passes of a sample need fewer.
 const MAX_FREE: usize = 256;
 
-/// Values of a map. Dropping it makes its memory available to later ones.
+/// Values of a map, or scratch values. Dropping it makes its memory available to later ones.
 #[derive(Debug)]
 pub(crate) struct Buffer(Aligned);
 
 impl Buffer {
-    /// The smallest free memory that is large enough and not much larger, else new memory; of several,
-    /// the one freed last, which is most likely in the cache. Its values are old ones or zeros.
+    /// Free memory ([`Aligned::reuse`]), else new memory. Its values are old ones or zeros.
     pub(crate) fn unset(len: usize) -> Self {
-        let found = FREE.with_borrow_mut(|free| {
-            let fits = (free.iter().enumerate().rev())
-                .filter(|(_, values)| (len..=2 * len).contains(&values.capacity()))
-                .min_by_key(|(_, values)| values.capacity());
-            fits.map(|(i, _)| i).map(|i| free.remove(i))
-        });
-        let mut values = found.unwrap_or_else(|| Aligned::zeros(len));
-        values.set_len(len);
-        Self(values)
+        let free = FREE.with_borrow_mut(|free| Aligned::reuse(free, len));
+        Self(free.unwrap_or_else(|| Aligned::zeros(len)))
     }
 }
 
@@ -81,6 +73,7 @@ mod tests {
         let newest = other.as_ptr();
         drop((again, other));
         assert_eq!(Buffer::unset(100).as_ptr(), newest);
+        assert_eq!(Buffer::unset(49).0.capacity(), 49);
         assert_ne!(Buffer::unset(49).as_ptr(), address, "more than twice the length");
     }
 }

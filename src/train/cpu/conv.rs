@@ -16,8 +16,8 @@ pub(super) struct Conv {
     pub(super) forward: Packed,
     /// `None` if the input's derivative is not needed.
     backward: Option<Packed>,
-    /// Channels of a map with the output's derivative: those of the output, but if they are fewer than a
-    /// register's values, without the padding, which would take most of the time.
+    /// Channels of a map with the output's derivative: the outputs padded to whole registers, or without
+    /// padding if they are fewer than a register holds, since it would take most of the time.
     pub(super) derivative_channels: usize,
     isa: Isa,
     scale: f32,
@@ -37,7 +37,8 @@ impl Conv {
         let (k, inputs, outputs, columns) = (slot.kernel, slot.inputs, slot.outputs, slot.columns);
         let forward =
             Packed::new(isa.lanes(), outputs, slot.depth(), |o| bias[o], |o, row| weight(row, o));
-        let derivative_channels = if outputs < isa.lanes() { outputs } else { columns };
+        let few = outputs < isa.lanes() && inputs.is_multiple_of(isa.lanes());
+        let derivative_channels = if few { outputs } else { columns };
         // Row (tap, output) of the rotated kernel: the opposite tap.
         let turned = |i: usize, row: usize| {
             let (tap, o) = (row / derivative_channels, row % derivative_channels);
@@ -77,7 +78,8 @@ impl Conv {
     pub(super) fn weights(&self, input: &Map, output: &Map, gradient: &mut Gradient) {
         let slot = &self.slot;
         let work = &mut gradient.work[slot.work_range()];
-        debug_assert_eq!((input.c, output.c), (slot.inputs, self.derivative_channels));
+        assert_eq!((input.c, output.c), (slot.inputs, self.derivative_channels));
+        assert_eq!((input.h, input.w), (output.h, output.w));
         let (weights, bias) = work.split_at_mut(slot.depth() * slot.columns);
         let mut own = Vec::new();
         // A scale other than one must not affect earlier sums.
@@ -110,6 +112,7 @@ enum After<'a> {
 }
 
 fn convolve(isa: Isa, packed: &Packed, k: usize, input: &Map, pad: usize, after: After<'_>) -> Map {
+    assert!(k / 2 <= input.pad, "a border of {} for a kernel of {k}", input.pad);
     let mut out = Map::unset(input.h, input.w, packed.columns, pad);
     if let After::Gate(map) = after {
         assert_eq!((map.h, map.w, map.c), (out.h, out.w, out.c));

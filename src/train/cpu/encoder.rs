@@ -6,9 +6,6 @@ use super::resample::{pool, unpool_before_relu};
 use crate::engine::cpu::Isa;
 use crate::train::layout::{Gradient, Layout, Slot};
 
-/// Kernel sides of the encoders' downsampling stages.
-const DOWN: [usize; 4] = [5, 3, 3, 3];
-
 /// The encoder of images or of events.
 pub(super) struct Encoder {
     isa: Isa,
@@ -46,21 +43,22 @@ impl Encoder {
     }
 
     pub(super) fn run(&self, input: Map) -> Encoded {
-        let stem = self.stem[0].run(&input, 3, true);
+        let stem = self.stem[0].run(&input, self.border(0), true);
         let mut features = vec![self.stem[1].run(&stem, 0, true)];
         let mut down = Vec::new();
-        for ([a, b], k) in self.down.iter().zip(DOWN) {
-            let pooled = pool(self.isa, &features[down.len()], k / 2);
-            let first = a.run(&pooled, k / 2, true);
+        for [a, b] in &self.down {
+            let pooled = pool(self.isa, &features[down.len()], a.slot.kernel / 2);
+            let first = a.run(&pooled, b.slot.kernel / 2, true);
             features.push(b.run(&first, 0, true));
             down.push([pooled, first]);
         }
         Encoded { input, stem, down, features }
     }
 
-    /// The border that the derivatives of a level's features need.
-    pub(super) fn border(level: usize) -> usize {
-        level.checked_sub(1).map_or(7, |i| DOWN[i]) / 2
+    /// The border that the derivatives of a level's features need: that of its second convolution.
+    pub(super) fn border(&self, level: usize) -> usize {
+        let [_, second] = level.checked_sub(1).map_or(&self.stem, |i| &self.down[i]);
+        second.slot.kernel / 2
     }
 
     /// `derivatives` are those of the features before their ReLU, with their [`Encoder::border`]; what
@@ -75,7 +73,7 @@ impl Encoder {
             let [pooled, first] = &saved.down[i];
             let d = &derivatives[i + 1];
             b.weights(first, d, gradient);
-            let d = b.input_before_relu(d, first, Self::border(i + 1));
+            let d = b.input_before_relu(d, first, a.slot.kernel / 2);
             a.weights(pooled, &d, gradient);
             let (d, features) = (a.input(&d, 0), &saved.features[i]);
             unpool_before_relu(self.isa, &d, features, &mut derivatives[i]);

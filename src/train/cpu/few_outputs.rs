@@ -9,7 +9,7 @@ use crate::train::layout::Slot;
 /// Adds the derivatives of a convolution's weights and bias.
 ///
 /// The output has fewer channels than a register has values, and its derivative a border of at least
-/// `kernel / 2`; `out` holds the layer's rows in a [`Gradient`](crate::train::layout::Gradient).
+/// `kernel / 2`; `out` has the layer's rows as a [`Gradient`](crate::train::layout::Gradient) has them.
 pub(super) struct FewOutputs<'a> {
     pub(super) slot: &'a Slot,
     pub(super) input: &'a Map,

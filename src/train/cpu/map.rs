@@ -61,7 +61,7 @@ impl Map {
         map
     }
 
-    /// Sets `N` channels from `first` on to the first planes; returns their number.
+    /// Sets channels `first..first + N` from the first `N` of `planes`; returns `N`.
     fn set_channels<const N: usize>(
         &mut self,
         planes: &[f32],

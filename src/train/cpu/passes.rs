@@ -1,6 +1,5 @@
 //! The forward and the backward pass of the whole network.
 
-use super::encoder::Encoder;
 use super::map::Map;
 use super::resample::{downsample, upsample};
 use super::softplus::Softplus;
@@ -99,7 +98,7 @@ impl Net {
                 (Joint::Deformable(_), None) => continue,
             };
             let (events, image) = (&saved.events.features[i], &saved.image.features[i]);
-            let border = Encoder::border(i);
+            let border = self.image.border(i);
             let (to_event, to_image) =
                 fusion.backward(events, image, fused, &by_out, border, gradient);
             by_events.push(to_event);

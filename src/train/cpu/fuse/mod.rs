@@ -11,9 +11,9 @@ use super::map::Map;
 use super::weight_grad::{Operand, Pixels, outer};
 use crate::engine::cpu::Isa;
 use crate::engine::cpu::isa::Task;
-use crate::engine::cpu::kernel::{Packed, Post, matmul};
+use crate::engine::cpu::kernel::{Packed, Post};
 use crate::engine::cpu::simd::Simd;
-use crate::train::cpu::fuse::parts::{Fused, Fusion, Square, dense};
+use crate::train::cpu::fuse::parts::{Fused, Fusion, Square};
 use crate::train::layout::{Gradient, Layout};
 use corners::CornerPositions;
 use passes::Derivatives;
@@ -55,13 +55,17 @@ impl Fusion {
 
     fn project(&self, packed: &Packed, input: &Map) -> Map {
         let mut out = Map::unset(input.h, input.w, self.c, 0);
-        // SAFETY: both maps have pixels of c values; the instruction set was detected.
-        unsafe { self.isa.run(Project { packed, input, out: &mut out }) };
+        assert_eq!(input.c, self.c);
+        for y in 0..input.h {
+            // SAFETY: both rows have w pixels of c values; the instruction set was detected.
+            unsafe { self.product(packed, input.row(y), input.w, out.row_mut(y), Post::None) };
+        }
         out
     }
 
-    /// Back through a projection of `input`, and through the ReLU whose output `input` is: returns the
-    /// derivative with a border of `pad`, and adds that of the weights to `weights`.
+    /// Back through a projection of `input`, and through the ReLU whose output `input` is: from the
+    /// derivative `output` of the projection and its transposed matrix it computes that of the input, with a
+    /// border of `pad`, and adds that of the weights to `weights`.
     fn project_back(
         &self,
         packed: &Packed,
@@ -70,9 +74,10 @@ impl Fusion {
         pad: usize,
         weights: &mut [f32],
     ) -> Map {
-        assert_eq!((input.h, input.w, input.c), (output.h, output.w, self.c));
+        assert_eq!((input.h, input.w, input.c), (output.h, output.w, output.c));
+        assert_eq!(output.c, self.c);
         let mut out = Map::unset(output.h, output.w, self.c, pad);
-        let (isa, c) = (self.isa, self.c);
+        let (isa, c, w) = (self.isa, self.c, output.w);
         // Both for every row, while it is in the cache.
         for y in 0..output.h {
             let (input, output) = (input.row(y), output.row(y));
@@ -81,7 +86,7 @@ impl Fusion {
             unsafe {
                 isa.run(Products { input, output, c, out: weights });
                 let post = Post::Gate(input.as_ptr());
-                self.product(packed, output, output.len() / c, out.row_mut(y), post);
+                self.product(packed, output, w, out.row_mut(y), post);
             }
         }
         out
@@ -161,25 +166,6 @@ impl Fusion {
             self.project_back(&self.event[1], &to_event, event, pad, event_rows),
             self.project_back(&self.image[1], &to_image, image, pad, image_rows),
         )
-    }
-}
-
-struct Project<'a> {
-    packed: &'a Packed,
-    input: &'a Map,
-    out: &'a mut Map,
-}
-
-impl Task for Project<'_> {
-    #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        let c = self.input.c;
-        for y in 0..self.input.h {
-            let rows = dense(self.input.row(y).as_ptr(), c, self.input.w);
-            let out = self.out.row_mut(y).as_mut_ptr();
-            // SAFETY: both rows hold w pixels of c values.
-            unsafe { matmul::<S>(self.packed, rows, out, c, Post::None) };
-        }
     }
 }
 
