@@ -105,10 +105,10 @@ fn step(
     }
 }
 
-/// The median.
+/// The middle value of an odd number of values.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values.get(values.len() / 2).copied().unwrap()
 }
 
 fn main() {
