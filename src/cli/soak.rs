@@ -105,7 +105,7 @@ impl Soak {
             Arc::new(Sim::new(self.rig.model(), true)),
             FaultPlan::rough(self.seed, length),
         );
-        let ledger = faulty.ledger();
+        let (ledger, camera_end) = (faulty.ledger(), faulty.end());
         let handle = RigHandle::default();
         handle.enable();
         let name = format!("soak of sim:{}", self.rig);
@@ -136,6 +136,8 @@ impl Soak {
             let since = start.elapsed();
             if since <= end && finishing.requested() {
                 (end, interrupted) = (since, true);
+                // Exposures in flight are completed only by a later event, or by the camera's end.
+                camera_end.request();
             }
             let agrees = || balance().violations(interrupted).is_empty();
             if since > end && (agrees() || since > end + DRAIN_TIME) {

@@ -1,5 +1,6 @@
 //! The index of an AEDAT4 file: position, stream, kind and time range of every packet.
 
+mod joined;
 mod peek;
 
 pub use peek::Peek;
@@ -39,6 +40,8 @@ pub struct Index {
     pub packets: Vec<PacketPlace>,
     /// The file ends within a packet, as when its recording was interrupted.
     pub cut_off: bool,
+    /// Offset of another AEDAT4 file that was appended to this one. Its packets are not listed.
+    pub next_file_at: Option<u64>,
 }
 
 impl Reader {
@@ -49,7 +52,10 @@ impl Reader {
     /// Fails if the file cannot be read.
     pub fn index(&mut self) -> Result<Index, Aedat4Error> {
         let index = match self.index_from_table() {
-            Some(packets) => Index { packets, cut_off: false },
+            Some(packets) => {
+                let next_file_at = self.next_file(self.end)?;
+                Index { packets, cut_off: false, next_file_at }
+            }
             None => {
                 self.look_beyond_table()?;
                 self.index_by_scanning()?
@@ -232,11 +238,13 @@ impl Reader {
             packets.push(PacketPlace { at: head.at, stream, kind, from_us, until_us });
             self.at = next;
         }
-        let cut_off = self.at < self.end;
+        let (after_last, cut_off) = (self.at, self.at < self.end);
         for last in previous.into_values() {
             self.complete(&mut packets, last, None)?;
         }
-        Ok(Index { packets, cut_off })
+        // What looks like half a packet may be the beginning of another file.
+        let next_file_at = self.next_file(after_last)?;
+        Ok(Index { packets, cut_off: cut_off && next_file_at.is_none(), next_file_at })
     }
 
     /// Sets the end of a packet of events: the start of the next one if that is later; otherwise

@@ -11,7 +11,7 @@ use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// The first bytes of every file.
-const MAGIC: &[u8; 14] = b"#!AER-DAT4.0\r\n";
+pub(super) const MAGIC: &[u8; 14] = b"#!AER-DAT4.0\r\n";
 /// Bytes that a file of any size may unpack to, and those per byte of the file. Zstandard packs
 /// black pictures a few thousand times, but a recording is not made of them alone.
 const UNPACKED: (u64, u64) = (1 << 30, 1000);

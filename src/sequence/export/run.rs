@@ -65,8 +65,9 @@ impl Exported {
         let (train, test) = self.plan.counts();
         let sharp = if self.plan.truth { "with" } else { "without" };
         format!(
-            "{train} pairs for training and {test} for testing in {} ({sharp} ground truth, {} \
+            "{train} {} for training and {test} for testing in {} ({sharp} ground truth, {} \
              copied, the others linked)",
+            if train == 1 { "pair" } else { "pairs" },
             self.root.display(),
             self.copied
         )

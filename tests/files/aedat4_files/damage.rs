@@ -67,6 +67,33 @@ fn a_damaged_packet_ends_nothing_and_is_counted_with_its_cause() {
 }
 
 #[test]
+fn a_file_with_another_one_appended_is_played_up_to_it_with_a_warning() {
+    let (_folder, path) = file();
+    let mut writer = Writer::new(Packing::Lz4, &one_camera());
+    writer.events(0, &events(T0, false)).frame(1, &frame(T0, 0));
+    writer.events(0, &events(T0 + PERIOD_US, false)).frame(1, &frame(T0 + PERIOD_US, 1));
+    for table in [true, false] {
+        writer.write(&path, table);
+        let one = std::fs::read(&path).unwrap();
+        assert_eq!(play(&path, "").warnings, "", "table {table}");
+        // The beginning of the second file may lie across two reads of the first.
+        for padding in [0, 65_530] {
+            let mut two = one.clone();
+            two.extend(std::iter::repeat_n(b'#', padding));
+            let at = two.len();
+            two.extend(&one);
+            std::fs::write(&path, two).unwrap();
+            let played = play(&path, "");
+            assert_eq!(played.starts(), [T0, T0 + PERIOD_US], "table {table}, {padding}");
+            assert_eq!(played.drops(DropUnit::Gaps), []);
+            let warnings = played.warnings;
+            assert!(warnings.contains(&format!("file begins at byte {at}")), "{warnings}");
+            assert!(!warnings.contains("ends within a packet"), "{warnings}");
+        }
+    }
+}
+
+#[test]
 fn events_beyond_the_sensor_and_late_ones_are_counted() {
     let (_folder, path) = file();
     let mut first = events(T0, false);

@@ -7,7 +7,7 @@ use super::plan::FaultPlan;
 use crate::camera::{Device, DeviceError, DeviceSelector, Driver, Drops, Packet, wrap};
 use crate::panics::Locked;
 use crate::random::KeyedRng;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,25 @@ struct Shared {
     gone_until: Mutex<Option<Instant>>,
     /// Number of openings, so that each uses other random numbers.
     openings: AtomicU64,
+    /// The end was requested before the plan's.
+    end_requested: AtomicBool,
+}
+
+impl Shared {
+    fn ended(&self, plan: &FaultPlan) -> bool {
+        self.end_requested.load(Ordering::Relaxed) || self.begin.elapsed() >= plan.length
+    }
+}
+
+/// Ends the devices of a [`FaultInjector`] before its plan does.
+#[derive(Clone)]
+pub struct FaultEnd(Arc<Shared>);
+
+impl FaultEnd {
+    /// Lets every device report its end at its next poll, and every opening fail.
+    pub fn request(&self) {
+        self.0.end_requested.store(true, Ordering::Relaxed);
+    }
 }
 
 impl FaultInjector {
@@ -34,6 +53,7 @@ impl FaultInjector {
             begin: Instant::now(),
             gone_until: Mutex::new(None),
             openings: AtomicU64::new(0),
+            end_requested: AtomicBool::new(false),
         };
         Self { inner, plan, ledger: FaultLedger::default(), shared: Arc::new(shared) }
     }
@@ -42,11 +62,16 @@ impl FaultInjector {
     pub fn ledger(&self) -> FaultLedger {
         self.ledger.clone()
     }
+
+    /// A handle that ends the devices early.
+    pub fn end(&self) -> FaultEnd {
+        FaultEnd(self.shared.clone())
+    }
 }
 
 impl Driver for FaultInjector {
     fn open(&self, wanted: &DeviceSelector, drops: &Drops) -> Result<Box<dyn Device>, DeviceError> {
-        if self.shared.begin.elapsed() >= self.plan.length {
+        if self.shared.ended(&self.plan) {
             return Err(DeviceError::Ended);
         }
         let gone = *self.shared.gone_until.locked();
@@ -132,7 +157,7 @@ impl FaultyDevice {
         out: &mut Vec<Packet>,
     ) -> Result<(), DeviceError> {
         let now = Instant::now();
-        if self.shared.begin.elapsed() >= self.plan.length {
+        if self.shared.ended(&self.plan) {
             self.release(None, out);
             return Err(DeviceError::Ended);
         }

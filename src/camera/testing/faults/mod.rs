@@ -5,6 +5,6 @@ mod injector;
 mod ledger;
 mod plan;
 
-pub use injector::FaultInjector;
+pub use injector::{FaultEnd, FaultInjector};
 pub use ledger::{FaultCounts, FaultLedger};
 pub use plan::FaultPlan;

@@ -89,6 +89,12 @@ impl Recording {
         if index.cut_off {
             setup.warnings.push("the file ends within a packet, which is lost".to_owned());
         }
+        if let Some(at) = index.next_file_at {
+            setup.warnings.push(format!(
+                "another AEDAT4 file begins at byte {at}: only the first one is read, so split the \
+                 file there to use both"
+            ));
+        }
         setup.warnings.extend(plan.unrelated());
         let cameras = reader.streams().iter().map(|s| s.camera.as_str()).filter(|c| !c.is_empty());
         let named = cameras.collect::<std::collections::BTreeSet<_>>().len() > 1;
