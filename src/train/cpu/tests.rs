@@ -1,5 +1,7 @@
 //! The deformable convolution against torchvision's gradients, and levels that are left out.
 
+mod conv;
+
 use super::deform::Deform;
 use super::map::Map;
 use super::{Input, Net, Offsets};
