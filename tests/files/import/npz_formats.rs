@@ -36,6 +36,13 @@ pub(super) fn scene(
 
 /// Writes frames as HighREV has them, with events as `row` has them.
 pub(super) fn highrev(val: &Path, wanted: &[Pair], row: impl Fn(&Event) -> [f64; 4]) {
+    highrev_files(val, wanted, |file, _, events| {
+        save_rows(file, &events.iter().map(&row).collect::<Vec<_>>());
+    });
+}
+
+/// Writes frames as HighREV has them; `write` writes a file with events of a frame of this number.
+pub(super) fn highrev_files(val: &Path, wanted: &[Pair], write: impl Fn(&Path, usize, &[Event])) {
     let all = events(wanted);
     for (k, (blurry, [start, end], sharp)) in frames(wanted).iter().enumerate() {
         save(blurry, &val.join(format!("blur/desk_{k:05}.png")));
@@ -43,8 +50,8 @@ pub(super) fn highrev(val: &Path, wanted: &[Pair], row: impl Fn(&Event) -> [f64;
         let bounds = [*start, start + 5000, *end, start + PERIOD_US];
         for (part, bound) in bounds.windows(2).enumerate() {
             let within = all.iter().filter(|e| (bound[0]..bound[1]).contains(&e.t_us));
-            let rows: Vec<[f64; 4]> = within.map(&row).collect();
-            save_rows(&val.join(format!("event/desk_{k:05}_{part:02}.npz")), &rows);
+            let events: Vec<Event> = within.copied().collect();
+            write(&val.join(format!("event/desk_{k:05}_{part:02}.npz")), k, &events);
         }
     }
 }

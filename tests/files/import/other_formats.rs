@@ -1,5 +1,6 @@
 //! HighREV, HS-ERGB and BS-ERGB, HDF5, bags and MCAP files.
 
+use super::npz_formats::highrev_files;
 use super::*;
 
 /// An npz file of events.
@@ -22,18 +23,10 @@ fn event_file(path: &Path, events: &[Event], swapped: bool, steps: u16) {
 
 /// Writes frames as HighREV has them, with those of their events that are kept.
 fn write_highrev(val: &Path, wanted: &[Pair], swapped: bool, keep: impl Fn(usize, &Event) -> bool) {
-    let all = events(wanted);
-    for (k, (blurry, [start, end], sharp)) in frames(wanted).iter().enumerate() {
-        save(blurry, &val.join(format!("blur/desk_{k:05}.png")));
-        save(sharp, &val.join(format!("sharp/desk_{k:05}.png")));
-        let bounds = [*start, start + 5000, *end, start + PERIOD_US];
-        for (part, bound) in bounds.windows(2).enumerate() {
-            let within = |e: &&Event| (bound[0]..bound[1]).contains(&e.t_us) && keep(k, e);
-            let events: Vec<Event> = all.iter().filter(within).copied().collect();
-            let name = format!("event/desk_{k:05}_{part:02}.npz");
-            event_file(&val.join(name), &events, swapped, 1);
-        }
-    }
+    highrev_files(val, wanted, |file, k, events| {
+        let events: Vec<Event> = events.iter().filter(|e| keep(k, e)).copied().collect();
+        event_file(file, &events, swapped, 1);
+    });
 }
 
 #[test]

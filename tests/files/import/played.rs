@@ -35,6 +35,11 @@ fn one_damaged_file_of_events_leaves_out_one_frame() {
     });
     let starts: Vec<i64> = (0..4).map(|k| START_US + PERIOD_US * k).collect();
     assert_eq!(play(&here.join("val")), (starts.clone(), [0, 0]));
+    // It states its exposure times.
+    let exposed = ReplayOptions { exposure_us: Some(9000), ..ReplayOptions::default() };
+    let replay = Replay::new(&here.join("val"), ReplaySettings::default()).with_options(exposed);
+    let refused = replay.open(&DeviceSelector::default(), &Drops::default()).err().unwrap();
+    assert!(refused.to_string().contains("exposure_us= has no effect"), "{refused}");
     // The last file of a picture, which is from after its exposure, is read with the events.
     std::fs::write(here.join("val/event/desk_00001_02.npz"), b"PK\x03\x04 and no more").unwrap();
     let left = vec![starts[0], starts[2], starts[3]];

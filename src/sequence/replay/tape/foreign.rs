@@ -62,7 +62,12 @@ impl Foreign {
         wanted: DeviceSelector,
         drops: Drops,
     ) -> Result<Self, TapeError> {
-        options.refuse_all_but(&["exposure_us", "sensor"]).map_err(TapeError::Refused)?;
+        let used: &[&str] = match source.format().uses("--exposure-us") {
+            true => &["exposure_us", "sensor"],
+            // The recording states its exposure times.
+            false => &["sensor"],
+        };
+        options.refuse_all_but(used).map_err(TapeError::Refused)?;
         if times.unit != TimeUnit::Microseconds {
             let why = "--time-unit has no effect on a recording of this format: convert it with \
                        gem-live import and the option --event-unit";
