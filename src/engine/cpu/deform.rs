@@ -125,14 +125,7 @@ impl Task for DeformRow<'_> {
                 }
             }
             let depth = taps * c;
-            let rows = Rows {
-                start: self.columns.as_ptr(),
-                step: depth,
-                runs: 1,
-                run_len: depth,
-                run_step: 0,
-                count: n,
-            };
+            let rows = Rows::dense(self.columns.as_ptr(), depth, n);
             // SAFETY: `columns` has n rows of `depth`, `out` has `width` pixels of c.
             unsafe {
                 let out = self.out.as_mut_ptr().add(x0 * c);

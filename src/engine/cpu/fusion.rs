@@ -57,7 +57,7 @@ impl Fusion {
     fn project(&self, packed: &Packed, input: &Map) -> Map {
         let mut out = input.another(input.h, input.w, self.c, 0);
         out.for_rows(0, |_, y, row| {
-            let rows = dense(input.row(y).as_ptr(), self.c, input.w);
+            let rows = Rows::dense(input.row(y).as_ptr(), self.c, input.w);
             // SAFETY: both rows have `w` pixels of `c` values; the instruction set was detected.
             unsafe {
                 self.isa.run(Product { packed, rows, out: row.as_mut_ptr(), step: self.c });
@@ -94,10 +94,6 @@ impl Fusion {
         });
         out
     }
-}
-
-fn dense(start: *const f32, depth: usize, count: usize) -> Rows {
-    Rows { start, step: depth, runs: 1, run_len: depth, run_step: 0, count }
 }
 
 struct Product<'a> {
@@ -186,8 +182,8 @@ impl Task for FuseRow<'_> {
                 unsafe {
                     self.gather::<S>(corner / 2, corner % 2, x0, n, z);
                     let [a, b] = &self.fusion.hidden;
-                    matmul::<S>(a, dense(z, c, n), t, c, Post::Relu);
-                    matmul::<S>(b, dense(t, c, n), z, c, Post::Relu);
+                    matmul::<S>(a, Rows::dense(z, c, n), t, c, Post::Relu);
+                    matmul::<S>(b, Rows::dense(t, c, n), z, c, Post::Relu);
                     for (x, of) in areas[..n].iter().enumerate() {
                         // The weight of a corner is the area of the rectangle opposite to it.
                         let weight = S::splat(of[3 - corner]);
@@ -209,7 +205,7 @@ impl Task for FuseRow<'_> {
             // SAFETY: `out` has `width` pixels of c values.
             unsafe {
                 let out = self.out.as_mut_ptr().add(x0 * c);
-                matmul::<S>(&self.fusion.last, dense(blend, c, n), out, c, Post::None);
+                matmul::<S>(&self.fusion.last, Rows::dense(blend, c, n), out, c, Post::None);
             }
             x0 += n;
         }

@@ -69,6 +69,13 @@ pub(crate) struct Rows {
     pub(crate) count: usize,
 }
 
+impl Rows {
+    /// `count` rows of `depth` values, one after the other.
+    pub(crate) fn dense(start: *const f32, depth: usize, count: usize) -> Self {
+        Self { start, step: depth, runs: 1, run_len: depth, run_step: 0, count }
+    }
+}
+
 /// The operation on a sum before it is stored.
 #[derive(Clone, Copy)]
 pub(crate) enum Post {

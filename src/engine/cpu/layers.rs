@@ -1,6 +1,7 @@
 //! The layers of SAN on feature maps; each computes its output rows in parallel.
 
 use super::Isa;
+use super::bicubic::{phases, samples};
 use super::kernel::{Matmul, Packed, Post, Rows};
 use super::map::Map;
 use crate::network::Weights;
@@ -111,19 +112,9 @@ pub(super) fn average_pool(input: &Map, pad: usize) -> Map {
     out
 }
 
-/// Upsampling by 2 with bicubic interpolation, a = -0.75, pixel centres aligned as in PyTorch with
-/// `align_corners=False`: output `i` reads at `i/2 - 1/4`, so there are two phases.
+/// Bicubic upsampling by 2.
 pub(super) fn upsample(input: &Map, pad: usize) -> Map {
-    const A: f32 = -0.75;
-    let near = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
-    let far = |x: f32| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
-    let taps = |t: f32| [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)];
-    let phases = [taps(0.75), taps(0.25)];
-    // The four samples around output `i` on an axis of length `n`, clamped to the edge.
-    let samples = |i: usize, n: usize| -> [usize; 4] {
-        let base = i.div_ceil(2);
-        std::array::from_fn(|k| (base + k).saturating_sub(2).min(n - 1))
-    };
+    let phases = phases();
     let c = input.c;
     let mut out = input.another(input.h * 2, input.w * 2, c, pad);
     out.for_rows(input.w * c, |blend, y, row| {

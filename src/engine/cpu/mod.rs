@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, reason = "indices follow from shapes that are checked on entry")]
 
 pub(crate) mod aligned;
+pub(crate) mod bicubic;
 mod deform;
 mod fusion;
 pub(crate) mod isa;

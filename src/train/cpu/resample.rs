@@ -3,6 +3,7 @@
 
 use super::map::Map;
 use crate::engine::cpu::Isa;
+use crate::engine::cpu::bicubic::{phases, samples};
 use crate::engine::cpu::isa::Task;
 use crate::engine::cpu::simd::Simd;
 
@@ -84,22 +85,6 @@ impl Task for Unpool<'_> {
             }
         }
     }
-}
-
-/// Weights of the four samples around an output, for even and odd outputs: cubic convolution with a
-/// = -0.75, as in PyTorch, at distances 0.75 and 0.25.
-fn phases() -> [[f32; 4]; 2] {
-    const A: f32 = -0.75;
-    let near = |x: f32| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
-    let far = |x: f32| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
-    let taps = |t: f32| [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)];
-    [taps(0.75), taps(0.25)]
-}
-
-/// The four samples around output `i` of an axis of `n`, clamped to the edge.
-fn samples(i: usize, n: usize) -> [usize; 4] {
-    let base = i.div_ceil(2);
-    std::array::from_fn(|k| (base + k).saturating_sub(2).min(n - 1))
 }
 
 /// Upsamples by two, with pixel centres aligned as in PyTorch with `align_corners=False`.

@@ -134,17 +134,18 @@ impl Task for Forward<'_> {
                 // the row.
                 unsafe {
                     let to = out.row_mut(y)[x0 * step..].as_mut_ptr();
-                    matmul::<S>(&deform.forward, dense(&columns, depth, n), to, step, Post::None);
+                    matmul::<S>(
+                        &deform.forward,
+                        Rows::dense(columns.as_ptr(), depth, n),
+                        to,
+                        step,
+                        Post::None,
+                    );
                 }
                 x0 += n;
             }
         }
     }
-}
-
-fn dense(start: &[f32], depth: usize, count: usize) -> Rows {
-    let start = start.as_ptr();
-    Rows { start, step: depth, runs: 1, run_len: depth, run_step: 0, count }
 }
 
 struct Backward<'a> {
@@ -176,7 +177,13 @@ impl Task for Backward<'_> {
                 // SAFETY: there are n pixels of `step` values and n rows of `wide` values.
                 unsafe {
                     let to = derivatives.as_mut_ptr();
-                    matmul::<S>(&deform.transposed, dense(given, step, n), to, wide, Post::None);
+                    matmul::<S>(
+                        &deform.transposed,
+                        Rows::dense(given.as_ptr(), step, n),
+                        to,
+                        wide,
+                        Post::None,
+                    );
                 }
                 for x in 0..n {
                     let at = (y, x0 + x);

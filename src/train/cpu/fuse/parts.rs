@@ -56,7 +56,7 @@ impl Fusion {
         out: &mut [f32],
         post: Post,
     ) {
-        let rows = dense(input.as_ptr(), self.c, n);
+        let rows = Rows::dense(input.as_ptr(), self.c, n);
         let out = out.as_mut_ptr();
         // SAFETY: guaranteed by the caller.
         unsafe { self.isa.run(Matmul { packed, rows, out, step: self.c, post }) };
@@ -67,8 +67,4 @@ impl Fusion {
 pub(crate) struct Fused {
     pub(crate) event: Map,
     pub(crate) image: Map,
-}
-
-pub(crate) fn dense(start: *const f32, depth: usize, count: usize) -> Rows {
-    Rows { start, step: depth, runs: 1, run_len: depth, run_step: 0, count }
 }
