@@ -22,15 +22,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ramp_stays_a_ramp_and_edges_repeat() {
-        for i in 4..12 {
-            let value = |weights: [f32; 4]| -> f32 {
-                weights.iter().zip(samples(i, 8)).map(|(w, s)| w * s as f32).sum()
-            };
-            let [even, odd] = phases();
-            let got = value(if i % 2 == 0 { even } else { odd });
-            assert!((got - (i as f32 / 2.0 - 0.25)).abs() < 1e-5, "{i}: {got}");
-        }
+    fn phases_are_mirrored_and_edges_repeat() {
+        // As torch.nn.functional.interpolate weighs the samples at a distance of a quarter.
+        let odd = [-0.10546875, 0.87890625, 0.26171875, -0.03515625];
+        let mut even = odd;
+        even.reverse();
+        assert_eq!(phases(), [even, odd]);
+        // Outputs 6 and 7 lie at 2.75 and 3.25.
+        assert_eq!((samples(6, 8), samples(7, 8)), ([1, 2, 3, 4], [2, 3, 4, 5]));
         assert_eq!((samples(0, 8), samples(15, 8)), ([0, 0, 0, 1], [6, 7, 7, 7]));
         assert_eq!(samples(1, 1), [0; 4]);
     }
