@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 /// Run the simulated rig with random faults and check its accounting.
 ///
-/// Faults are unplugging, stalls, floods of events and clock jumps. The run fails if an exposure is
-/// lost without being counted, or if memory grows.
+/// Faults are unplugging, stalls, floods of events, resets and jumps of the clocks, and packets that
+/// are lost, sent twice or delayed. The run fails if an exposure is lost without being counted, or if
+/// memory grows.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -169,12 +170,12 @@ impl Soak {
 /// Counters whose sums must agree.
 struct Balance {
     faults: FaultCounts,
-    /// Frames lost before they became exposures.
-    lost_before: u64,
+    /// Frames dropped before they became exposures.
+    dropped_upstream: u64,
     exposures: u64,
     incomplete: u64,
     /// Exposures skipped because the pipeline's first thread was busy.
-    lost_after: u64,
+    skipped_frames: u64,
     captured: u64,
     shown: u64,
     skipped: gem_live::live::Drops,
@@ -184,13 +185,13 @@ impl Balance {
     fn new(pipeline: &Pipeline, drops: &Drops, faults: FaultCounts) -> Self {
         let buffer = pipeline.report().buffer.unwrap_or_default();
         let now = pipeline.stats().snapshot();
-        let lost_after = drops.get(DropCause::Skipped, DropUnit::Frames);
+        let skipped_frames = drops.get(DropCause::Skipped, DropUnit::Frames);
         Self {
             faults,
-            lost_before: drops.total(DropUnit::Frames) - lost_after,
+            dropped_upstream: drops.total(DropUnit::Frames) - skipped_frames,
             exposures: buffer.exposures,
             incomplete: buffer.incomplete,
-            lost_after,
+            skipped_frames,
             captured: now.captured,
             shown: now.shown,
             skipped: now.drops,
@@ -204,10 +205,15 @@ impl Balance {
             (
                 "frames sent",
                 self.faults.frames_sent(),
-                "lost for a known cause or exposures",
-                self.lost_before + self.exposures,
+                "dropped for a known cause, or exposures",
+                self.dropped_upstream + self.exposures,
             ),
-            ("exposures", self.exposures, "captured or counted", self.captured + self.lost_after),
+            (
+                "exposures",
+                self.exposures,
+                "captured or counted",
+                self.captured + self.skipped_frames,
+            ),
             ("captured", self.captured, "shown or counted", self.shown + skipped),
         ];
         let wrong = sums.into_iter().filter(|(_, left, _, right)| left != right);
@@ -233,7 +239,7 @@ fn print_report(report: &Report, minutes: f64, json: bool) -> Result<ExitCode, F
     } else {
         let f = &report.faults;
         println!("ran         {:.1} minutes", report.minutes);
-        println!("unplugged   {} times, silent {}, flooded {}", f.unplugged, f.stalled, f.floods);
+        println!("unplugged   {} times, stalled {}, flooded {}", f.unplugged, f.stalled, f.floods);
         println!("clocks      {} resets, {} jumps", f.new_epochs, f.jumps);
         println!(
             "frames      {} generated, {} withheld, {} sent twice, {} late",

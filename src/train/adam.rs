@@ -111,7 +111,7 @@ impl Adam {
     }
 }
 
-/// A stretch of the four vectors of a step.
+/// A range of the four vectors of a step.
 struct Part<'a> {
     parameters: &'a mut [f32],
     first: &'a mut [f32],

@@ -66,7 +66,7 @@ pub fn offsets_of(weights: &Weights) -> Offsets {
 ///
 /// # Errors
 /// Fewer than two usable pairs, a ratio of resolutions that is not a whole number, or numbers that
-/// are not finite. Weights that got worse are not an error: see [`Outcome::weights`].
+/// are not finite. It is no error if the validation does not improve: see [`Outcome::weights`].
 pub fn adapt(
     recording: &Path,
     weights: &Weights,

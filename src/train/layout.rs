@@ -78,7 +78,7 @@ pub struct Layout {
 
 impl Layout {
     /// The layout of the network that reads `event_input`, for registers of `lanes` values.
-    pub fn new(event_input: EventInput, lanes: usize) -> Self {
+    pub(crate) fn new(event_input: EventInput, lanes: usize) -> Self {
         let names = parameters(event_input);
         let mut slots = BTreeMap::new();
         let (mut at, mut work) = (0, 0);
@@ -234,6 +234,9 @@ impl Gradient {
     }
 
     /// Adds other gradients of the same layers, in their order.
+    ///
+    /// # Panics
+    /// They are those of different layers.
     pub fn add(&mut self, others: &[Self]) {
         /// Values that are added up while they are in the cache.
         const BLOCK: usize = 4096;

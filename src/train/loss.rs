@@ -278,6 +278,10 @@ pub fn labelled(
     criterion: Criterion,
     gradient: Option<(&mut Gradient, f32)>,
 ) -> Result<Losses, EngineError> {
+    let (found, needed) = (sample.sharp.len(), sample.input.blur.len());
+    if found != needed {
+        return Err(EngineError::Shape(format!("{found} values of a sharp image, not {needed}")));
+    }
     let output = net.forward(&sample.input)?;
     let (losses, grads) = labelled_loss(sample, &output.latent, criterion);
     if let Some((gradient, share)) = gradient {

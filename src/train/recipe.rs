@@ -16,7 +16,7 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingRecipe {
-    /// The name that the weights' model card cites.
+    /// The name of the training: a state with another name is not resumed.
     pub name: String,
     /// The network's event input.
     pub event_input: EventInput,
@@ -98,7 +98,11 @@ impl TrainingRecipe {
         self.stages.iter().map(stage).collect()
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Checks the ranges of all fields, which [`TrainingRecipe::read`] does, too.
+    ///
+    /// # Errors
+    /// The text names the field, its value and its range.
+    pub fn check(&self) -> Result<(), String> {
         // Before they are summed.
         if let Some(Stage { steps, .. }) = self.stages.iter().find(|s| s.steps > MAX_STEPS) {
             return Err(format!("steps: {steps}; must be at most {MAX_STEPS}"));

@@ -125,7 +125,7 @@ impl<T> ForwardPasses<T> {
 pub struct Labelled {
     /// The network's input.
     pub input: Input,
-    /// The sharp image, `(3, height, width)`.
+    /// The sharp image, `(3, height, width)` in `[0, 1]`: planes of blue, green and red.
     pub sharp: Vec<f32>,
 }
 

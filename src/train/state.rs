@@ -117,7 +117,10 @@ impl State {
         if [&adam.parameters, &adam.first, &adam.second, &adam.mean].iter().any(|v| v.len() != n) {
             return Err(wrong(&"its parameters are those of another network"));
         }
-        let teacher = take("teacher").filter(|t| t.len() == n);
+        let teacher = take("teacher");
+        if teacher.as_ref().is_some_and(|t| t.len() != n) {
+            return Err(wrong(&"its teacher is that of another network"));
+        }
         Ok(Self { position, adam, teacher })
     }
 }
@@ -125,6 +128,23 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_teacher_of_another_network_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.safetensors");
+        let input = EventInput::default();
+        let shapes = crate::network::parameters(input);
+        let n: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let read = |len: usize| {
+            let (adam, teacher) = (Adam::new(vec![0.0; n]), Some(vec![1.0; len]));
+            State { position: Position::default(), adam, teacher }.write(&path).unwrap();
+            State::read(&path, input).map(|state| state.teacher).map_err(|e| e.to_string())
+        };
+        assert_eq!(read(n), Ok(Some(vec![1.0; n])));
+        let error = read(n - 1).unwrap_err();
+        assert!(error.contains("its teacher is that of another network"), "{error}");
+    }
 
     #[test]
     fn a_state_whose_progress_could_overflow_is_refused() {

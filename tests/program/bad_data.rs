@@ -59,6 +59,24 @@ fn supervised_training_skips_invalid_recordings() {
 }
 
 #[test]
+fn options_of_a_training_have_the_ranges_of_a_recipe() {
+    let here = tempfile::tempdir().unwrap();
+    for [option, value] in [
+        ["--blur", "nan"],
+        ["--blur", "300"],
+        ["--learning-rate", "nan"],
+        ["--crop", "1000000"],
+        ["--batch", "5000"],
+        ["--steps", "0"],
+    ] {
+        let train = ["train", "--recordings", "data", "--out", "run", option, value];
+        let (done, printed) = gem_live(here.path(), &train);
+        assert!(!done && printed.contains(&format!("{option}: ")), "{option} {value}: {printed}");
+        assert!(!here.path().join("run").exists());
+    }
+}
+
+#[test]
 fn the_loss_follows_from_the_weights_unless_it_is_given() {
     let here = tempfile::tempdir().unwrap();
     for part in ["data/train", "data/test"] {

@@ -198,7 +198,11 @@ impl Train {
         let init = self.init.as_ref().map(|path| read_weights(path)).transpose()?;
         let recipe = match &self.recipe {
             Some(path) => TrainingRecipe::read(path)?,
-            None => self.plain_recipe(offsets, init.as_ref())?,
+            None => {
+                let recipe = self.plain_recipe(offsets, init.as_ref())?;
+                recipe.check().map_err(|why| in_options(&why))?;
+                recipe
+            }
         };
         let layout = Net::layout(recipe.event_input);
         let first = match &init {
@@ -298,4 +302,19 @@ impl Train {
             samples: Recipe::default(),
         })
     }
+}
+
+/// What is wrong with the recipe of a training without one, with the names of the options instead of the
+/// recipe's fields.
+fn in_options(why: &str) -> String {
+    let (field, range) = why.split_once(": ").unwrap_or((why, ""));
+    let option = match field {
+        "side_px" => "--crop",
+        "max_blur_px" => "--blur",
+        "learning_rate" => "--learning-rate",
+        "stages" | "steps" => "--steps",
+        "batch" => "--batch",
+        _ => field,
+    };
+    format!("{option}: {range}")
 }

@@ -17,7 +17,7 @@ pub(super) enum DeformConv {
     /// With offsets and masks.
     Deformed(Box<Deformed>),
     /// All weights of the offsets and masks are zero: a plain convolution with half the weights,
-    /// because the mask of a zero logit is one half. The result is the same to the last bit.
+    /// because the mask of a zero logit is one half. The results are bit-identical.
     Plain(Conv),
 }
 

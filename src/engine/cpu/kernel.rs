@@ -46,7 +46,7 @@ impl Packed {
     }
 }
 
-/// Columns of the next block: three registers if that avoids a single one, otherwise two.
+/// Columns of the next block: two registers; three where two would leave one; one if no more remain.
 fn block(remaining: usize, lanes: usize) -> usize {
     let vectors = remaining / lanes;
     lanes * if vectors == 1 || vectors == 3 { vectors } else { 2 }
@@ -104,8 +104,7 @@ pub(crate) unsafe fn matmul<S: Simd>(
     out_step: usize,
     post: Post,
 ) {
-    debug_assert_eq!(packed.depth, rows.runs * rows.run_len);
-    debug_assert_eq!(packed.lanes, S::LANES);
+    assert!(packed.depth == rows.runs * rows.run_len && packed.lanes == S::LANES);
     let mut first = 0;
     while first < packed.columns {
         let width = block(packed.columns - first, S::LANES);

@@ -26,7 +26,7 @@ impl Buffers {
         map
     }
 
-    /// Keeps unused memory of at most so many numbers, the newest.
+    /// Keeps at most `most` unused values, those that were freed last.
     pub(super) fn trim(&self, most: usize) {
         let mut free = self.0.locked();
         let mut left = free.iter().map(Aligned::capacity).sum::<usize>();

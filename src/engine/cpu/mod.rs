@@ -97,7 +97,7 @@ impl CpuEngine {
         self.pool.current_num_threads()
     }
 
-    /// Duration of each part of the last call of [`Engine::restore`].
+    /// Duration of each part of the last restoration, summed over its instants.
     pub fn parts(&self) -> Parts {
         self.parts
     }

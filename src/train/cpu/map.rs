@@ -132,6 +132,7 @@ impl Map {
 
     /// Adds a map of the same size; borders may differ.
     pub(crate) fn add(&mut self, other: &Self) {
+        assert_eq!((self.h, self.w, self.c), (other.h, other.w, other.c));
         for y in 0..self.h {
             self.row_mut(y).iter_mut().zip(other.row(y)).for_each(|(a, b)| *a += b);
         }

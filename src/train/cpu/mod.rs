@@ -55,7 +55,7 @@ pub struct Input {
     pub event_height: usize,
     /// Columns of the event map, at least 16.
     pub event_width: usize,
-    /// The blurry image, `(3, height, width)` in `[0, 1]`.
+    /// The blurry image, `(3, height, width)` in `[0, 1]`: planes of blue, green and red.
     pub blur: Vec<f32>,
     /// Rows of the image, a multiple of 16.
     pub height: usize,
@@ -86,7 +86,7 @@ impl Input {
 /// The network's outputs for one input, `(3, height, width)` each, and the intermediate results for
 /// the backward pass.
 pub struct Output {
-    /// The sharp image, not clamped.
+    /// The sharp image, not clamped: planes of blue, green and red.
     pub latent: Vec<f32>,
     /// The ratio of the sharp to the blurry image.
     pub ratio: Vec<f32>,
@@ -118,7 +118,7 @@ struct Level {
 struct Saved {
     image: Encoded,
     events: Encoded,
-    /// Per level: those of the fusion, its output, and the offsets if they are free.
+    /// Per level: those of the fusion, its output, and the offsets if they are learned.
     joined: Vec<(Fused, Map, Option<Map>)>,
     decoder: Vec<Up>,
     /// Derivatives of the ratio with respect to the decoder's output.
@@ -158,9 +158,12 @@ impl Net {
         Layout::new(event_input, Self::isa().lanes())
     }
 
-    /// Packs a parameter vector, which must have the length of `layout`. Levels that do not contribute
+    /// Packs a parameter vector in the order of `layout`, which is [`Net::layout`]. Levels that do not contribute
     /// ([`Weights::contributing_levels`](crate::network::Weights::contributing_levels)) are left out:
     /// their derivatives are zero.
+    ///
+    /// # Panics
+    /// The vector is shorter than [`Layout::parameters`].
     pub fn new(layout: &Layout, parameters: &[f32], offsets: Offsets) -> Self {
         let levels = contributing_levels(|name| {
             let slot = layout.slot(name);

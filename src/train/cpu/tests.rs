@@ -9,6 +9,7 @@ use crate::event::EventInput;
 use crate::network::{Tensor, tensors};
 use crate::random::KeyedRng;
 use crate::train::layout::{Gradient, Slot};
+use crate::train::loss::{Criterion, Labelled, labelled};
 use std::collections::BTreeMap;
 
 #[test]
@@ -148,4 +149,26 @@ fn offsets_that_are_not_finite_read_zero_and_logits_that_are_not_stay_visible() 
     }
     let (y, derivatives) = run(0.0, f32::NAN);
     assert!(y.is_nan() && derivatives[18].is_nan());
+}
+
+#[test]
+fn a_sharp_image_of_another_size_is_an_error() {
+    let layout = Net::layout(EventInput::Counts);
+    let net = Net::new(&layout, &layout.initial(1), Offsets::Zero);
+    let (side, area) = (32, 32 * 32);
+    let input = Input {
+        events: vec![0.0; 96 * area],
+        event_height: side,
+        event_width: side,
+        blur: vec![0.5; 3 * area],
+        height: side,
+        width: side,
+    };
+    let loss = |values: usize| {
+        let sample = Labelled { input: input.clone(), sharp: vec![0.5; values] };
+        labelled(&net, &sample, Criterion::LogMse, None).map_err(|e| e.to_string())
+    };
+    loss(3 * area).unwrap();
+    let error = loss(3 * area - 1).unwrap_err();
+    assert!(error.contains("3071 values of a sharp image, not 3072"), "{error}");
 }

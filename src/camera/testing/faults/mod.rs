@@ -1,5 +1,6 @@
-//! Fault injection: a camera whose cable is unplugged, whose library hangs, whose events flood
-//! and whose clocks jump, to verify that every drop is counted.
+//! Fault injection, to verify that every drop is counted: a camera whose cable is unplugged, whose
+//! library hangs, whose events flood, whose clocks are reset or jump, and whose packets are lost, sent
+//! twice or delayed.
 
 mod injector;
 mod ledger;

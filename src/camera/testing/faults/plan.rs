@@ -26,7 +26,7 @@ pub struct FaultPlan {
 }
 
 impl FaultPlan {
-    /// A fault every few seconds: worse than any laboratory.
+    /// A fault of each kind every 6 to 20 seconds on average, far more often than in use.
     pub fn rough(seed: u64, length: Duration) -> Self {
         let s = Duration::from_secs;
         let ms = Duration::from_millis;

@@ -35,10 +35,17 @@ impl Deform {
         Self { isa, slot, forward, transposed }
     }
 
+    fn check(&self, input: &Map, offsets: &Map) {
+        let taps = self.slot.kernel * self.slot.kernel;
+        assert!(input.pad >= 1 && input.c == self.slot.inputs && offsets.c >= 3 * taps);
+        assert_eq!((offsets.h, offsets.w), (input.h, input.w));
+    }
+
     /// `input` has a border of at least one pixel; the result has none.
     pub(super) fn run(&self, input: &Map, offsets: &Map) -> Map {
+        self.check(input, offsets);
         let mut out = Map::unset(input.h, input.w, self.slot.columns, 0);
-        // SAFETY: borders and sizes are as the task requires; the instruction set was detected.
+        // SAFETY: borders and sizes were checked; the instruction set was detected.
         unsafe { self.isa.run(Forward { deform: self, input, offsets, out: &mut out }) };
         out
     }
@@ -53,10 +60,12 @@ impl Deform {
         pad: usize,
         gradient: &mut Gradient,
     ) -> (Map, Map) {
+        self.check(input, offsets);
+        assert_eq!((output.h, output.w, output.c), (input.h, input.w, self.slot.columns));
         let mut to_input = Map::zeros(input.h, input.w, input.c, input.pad);
         let mut to_offsets = Map::unset(offsets.h, offsets.w, offsets.c, pad);
         let work = &mut gradient.work[self.slot.work_range()];
-        // SAFETY: borders and sizes are as the task requires; the instruction set was detected.
+        // SAFETY: borders and sizes were checked; the instruction set was detected.
         unsafe {
             self.isa.run(Backward {
                 deform: self,

@@ -13,7 +13,7 @@ type PerTap = [f32; MAX_TAPS];
 /// instruction set.
 ///
 /// # Safety
-/// `S` is available, and there are as many taps from `i` on.
+/// `S` is available, and `i + S::LANES` is at most [`MAX_TAPS`].
 #[inline(always)]
 unsafe fn load<S: Simd>(values: &PerTap, i: usize) -> S::V {
     // SAFETY: guaranteed by the caller.

@@ -47,8 +47,8 @@ impl Task for SetWeights<'_> {
         let down = corners.rows.each_ref().map(|side| side[y].relative);
         let mut x = 0;
         while x < n {
-            // SAFETY: the last register may read beyond the last pixel, where zeros follow, and write
-            // to the room that rounding up leaves.
+            // SAFETY: the last register may read beyond the `n` pixels, where further pixels or zeros follow,
+            // and write to the values that rounding up adds.
             unsafe {
                 let columns = [S::load(left.as_ptr().add(x)), S::load(right.as_ptr().add(x))];
                 let mut areas = [S::splat(0.0); 4];

@@ -1,4 +1,4 @@
-//! Stretches of a file with one clock.
+//! Segments of a file with one clock each.
 
 use crate::formats::aedat4::{PacketKind, PacketPlace};
 
@@ -9,10 +9,10 @@ const MARGIN_US: i64 = 500_000;
 pub(super) const STEP_BACK_US: i64 = 1_000;
 /// Frames of the previous clock that may follow the first events of the new one.
 const OVERDUE_FRAMES: usize = 16;
-/// Most stretches of a file: clocks that are set back more often are damaged times.
+/// Most segments of a file: clocks that are set back more often are damaged times.
 const MAX_SEGMENTS: usize = 1000;
 
-/// A stretch of a file with one clock.
+/// A segment of a file with one clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Segment {
     /// Offset of its first packet.
