@@ -69,7 +69,7 @@ fn options_of_a_training_have_the_ranges_of_a_recipe() {
         ["--batch", "5000"],
         ["--steps", "0"],
     ] {
-        let train = ["train", "--recordings", "data", "--out", "run", option, value];
+        let train = ["train", "--photos", "photos", "--out", "run", option, value];
         let (done, printed) = gem_live(here.path(), &train);
         assert!(!done && printed.contains(&format!("{option}: ")), "{option} {value}: {printed}");
         assert!(!here.path().join("run").exists());
