@@ -10,7 +10,7 @@ use gem_live::program;
 use gem_live::sequence::{adapted_weights, new_path};
 use gem_live::train::Device;
 use gem_live::train::adapt::{self, Quality, Settings};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -69,6 +69,11 @@ impl Adapt {
             None => Weights::embedded()?,
         };
         self.events.check_recording(&self.recording)?;
+        let out = self.out();
+        // Before the training, whose result would be lost.
+        if out.is_dir() || out.parent().is_some_and(Path::is_file) {
+            return Err(format!("--out {}: give the name of a new file", out.display()).into());
+        }
         let times = self.events.times();
         let settings = Settings {
             time: Duration::from_secs_f64(self.minutes * 60.0),
@@ -105,7 +110,6 @@ impl Adapt {
         println!("sharpness of the blurry images: {:.5}", outcome.blurry_sharpness);
         match outcome.weights {
             Ok(weights) => {
-                let out = self.out();
                 gem_live::formats::atomic_file::write(&out, &weights.to_safetensors(false)?)?;
                 println!("adapted weights in {}", out.display());
                 let file = program::quoted(&out.display().to_string());

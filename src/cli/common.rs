@@ -166,7 +166,10 @@ pub(super) fn thresholds(text: &str) -> Result<Thresholds, String> {
     let (on, off) = text.split_once(',').unwrap_or((text, text));
     match (one(on), one(off)) {
         (Some(on), Some(off)) if (Thresholds { on, off }).is_valid() => Ok(Thresholds { on, off }),
-        _ => Err("expected positive contrast thresholds, such as 0.2 or 0.2,0.25".into()),
+        _ => {
+            Err("expected contrast thresholds above 0 and at most 2, such as 0.2 or 0.2,0.25"
+                .into())
+        }
     }
 }
 

@@ -68,7 +68,18 @@ pub(super) fn start(verbosity: u8) -> WorkerGuard {
             .with_span_events(FmtSpan::CLOSE)
             .with_filter(EnvFilter::new(filter()))
     });
-    if tracing_subscriber::registry().with(file).with(console).try_init().is_err() {
+    // Without -v, what makes a result differ from what its files say.
+    let important = (verbosity == 0).then(|| {
+        fmt::layer()
+            .with_writer(io::stderr)
+            .with_ansi(false)
+            .with_target(false)
+            .with_level(false)
+            .without_time()
+            .with_filter(EnvFilter::new("gem_live::sequence::file_thresholds=warn"))
+    });
+    let layers = tracing_subscriber::registry().with(file).with(console).with(important);
+    if layers.try_init().is_err() {
         eprintln!("gem-live: no log is written: another logger is installed");
     }
     if let Some(Err(error)) = &parsed {

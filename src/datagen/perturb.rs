@@ -96,11 +96,13 @@ impl Perturbations {
     /// Reads a YAML file; fields that are missing perturb nothing.
     ///
     /// # Errors
-    /// The file cannot be read, or has fields that are unknown or of the wrong type.
+    /// The file cannot be read, or has fields that are unknown, of the wrong type or out of range.
     pub fn read(path: &Path) -> Result<Self, PerturbationsError> {
         let fail = |why: String| PerturbationsError { path: path.to_owned(), why };
         let text = input::read_text(path).map_err(|e| fail(e.to_string()))?;
-        yaml::parse(&text).map_err(|e| fail(e.to_string()))
+        let perturbations: Self = yaml::parse(&text).map_err(|e| fail(e.to_string()))?;
+        perturbations.check().map_err(fail)?;
+        Ok(perturbations)
     }
 
     /// Draws the perturbations of one sample; `scale` is the ratio of image to event resolution.

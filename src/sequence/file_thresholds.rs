@@ -10,11 +10,12 @@ use crate::event::{Contrast, ContrastSource, Thresholds};
 use crate::rig::contrast;
 use crate::sequence::dataset_manifest::{Entry, dataset_entries};
 use crate::sequence::discover::find_npz_files;
-use crate::sequence::manifest::{MANIFEST, Manifest};
+use crate::sequence::manifest::{MANIFEST, Manifest, ManifestError};
 use crate::sequence::pair::Pair;
 use crate::sequence::pair_error::PairError;
 use crate::time::{EventTimes, TimeRange};
 use std::collections::BTreeMap;
+use std::io::ErrorKind::NotFound;
 use std::path::{Path, PathBuf};
 
 /// Recorded thresholds of the files of one folder.
@@ -228,7 +229,25 @@ impl Folder {
     /// Reads the manifests of the folder, if there are any. Thresholds per serial number are in
     /// `stored_in`, or in the user's settings folder if none.
     fn read(folder: &Path, stored_in: Option<&Path>) -> Self {
-        let manifest = Manifest::read(folder).ok();
+        let manifest = Manifest::read(folder)
+            .inspect_err(|why| {
+                let is_missing = matches!(why, ManifestError::Io(e) if e.kind() == NotFound);
+                if !is_missing {
+                    let folder = folder.display();
+                    tracing::warn!("{folder}: {why}: no thresholds are read from it");
+                }
+            })
+            .ok();
+        let recorded = manifest.as_ref().and_then(|m| m.session.thresholds);
+        if let Some(contrast) = recorded
+            && !contrast.thresholds.is_valid()
+        {
+            let (folder, Thresholds { on, off }) = (folder.display(), contrast.thresholds);
+            tracing::warn!(
+                "{folder}: {MANIFEST}: contrast thresholds of {on} and {off} are not used: they must \
+                 be above 0 and at most 2"
+            );
+        }
         let stored = |manifest: &Manifest| {
             let serial = manifest.event_camera()?;
             let folder = stored_in.map(Path::to_owned).or_else(contrast::folder)?;
@@ -236,7 +255,7 @@ impl Folder {
         };
         let root = folder.parent().unwrap_or(Path::new(""));
         Self {
-            recorded: manifest.as_ref().and_then(|m| m.session.thresholds),
+            recorded,
             stored: manifest.as_ref().and_then(stored),
             entries: dataset_entries(root)
                 .inspect_err(|why| tracing::warn!("{why}: no thresholds are read from it"))

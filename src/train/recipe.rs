@@ -137,6 +137,18 @@ impl TrainingRecipe {
         if !(0.0..=1.0).contains(&self.weight_decay) {
             return Err(format!("weight_decay: {}; must be from 0 to 1", self.weight_decay));
         }
+        let ThresholdError { common, polarity } = self.threshold_error;
+        for (name, deviation) in [("common", common), ("polarity", polarity)] {
+            if !(0.0..=2.0).contains(&deviation) {
+                return Err(format!("threshold_error: {name}: {deviation}; must be 0 to 2"));
+            }
+        }
+        if let Criterion::L1 { motion_weight } = self.criterion
+            && !(0.0..=1e6).contains(&motion_weight)
+        {
+            return Err(format!("motion_weight: {motion_weight}; must be 0 to 1000000"));
+        }
+        self.samples.check().map_err(|why| format!("samples: {why}"))?;
         let scales = &self.samples.scales;
         let fits = |scale: &usize| {
             (1..=16).contains(scale)

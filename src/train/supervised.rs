@@ -213,6 +213,10 @@ fn starting_state(
         watch.notify(&format!("resuming after step {}", state.adam.steps));
         return Ok(state);
     }
+    if settings.out.join("weights.safetensors").exists() {
+        let out = settings.out.display();
+        watch.notify(&format!("{out} has weights but no state to resume: its files are replaced"));
+    }
     if settings.offsets.iter().all(|(_, offsets)| *offsets == Offsets::Zero) {
         // Offsets that the initial weights have learned would be used when they restore, but not
         // by this training.

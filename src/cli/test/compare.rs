@@ -55,7 +55,7 @@ impl Comparison {
         }
         if self.estimated > 0 {
             let n = self.estimated;
-            println!("contrast thresholds were unknown and estimated for {n} recordings");
+            println!("contrast thresholds of {n} recordings were estimated");
         }
         println!("{:<8}  {:>8}  {:>7}  {:>9}  {:>7}", "", "PSNR/dB", "SSIM", "worst/dB", "worse/%");
         for (name, report) in [("blurry", &self.blurry), ("EDI", &self.edi), ("SAN", network)] {

@@ -314,6 +314,7 @@ fn in_options(why: &str) -> String {
         "learning_rate" => "--learning-rate",
         "stages" | "steps" => "--steps",
         "batch" => "--batch",
+        "motion_weight" => "--motion-weight",
         _ => field,
     };
     format!("{option}: {range}")
