@@ -37,7 +37,7 @@ fn one_damaged_file_of_events_leaves_out_one_frame() {
     assert_eq!(play(&here.join("val")), (starts.clone(), [0, 0]));
     // It states its exposure times.
     let exposed = ReplayOptions { exposure_us: Some(9000), ..ReplayOptions::default() };
-    let replay = Replay::new(&here.join("val"), ReplaySettings::default()).with_options(exposed);
+    let replay = Replay::new(here.join("val"), ReplaySettings::default()).with_options(exposed);
     let refused = replay.open(&DeviceSelector::default(), &Drops::default()).err().unwrap();
     assert!(refused.to_string().contains("exposure_us= has no effect"), "{refused}");
     // The last file of a picture, which is from after its exposure, is read with the events.

@@ -60,8 +60,8 @@ fn check(case: &Case) {
     let (y, relu) = (conv.run(&x, 1, false), conv.run(&x, 0, true));
     let (by_x, gated) = (conv.input(&d, 0), conv.input_before_relu(&d, &x, 1));
     for (py, px) in (0..h * w).map(|p| (p / w, p % w)) {
-        for o in 0..outputs {
-            let mut sum = parameters[slot.bias_range()][o];
+        for (o, bias) in parameters[slot.bias_range()].iter().enumerate() {
+            let mut sum = *bias;
             for (ky, kx) in taps() {
                 // Positions before the first one wrap around and are outside, too.
                 let (sy, sx) = ((py + ky).wrapping_sub(pad), (px + kx).wrapping_sub(pad));
