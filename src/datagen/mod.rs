@@ -15,7 +15,7 @@ mod from_photos;
 pub mod hs_ergb;
 mod perturb;
 mod photographs;
-mod ranges;
+pub(crate) mod ranges;
 pub mod render_pair;
 mod sampler;
 pub mod scene;

@@ -3,14 +3,15 @@
 use super::{Perturbations, Recipe};
 
 /// The largest blur and the largest shift of a sample, in pixels.
-const MAX_PX: f64 = 250.0;
+pub(crate) const MAX_PX: f64 = 250.0;
 /// The highest rate of a pixel's noise, in events per second: a hot pixel at the rate of a whole DAVIS346
 /// would still be below it.
 const MAX_HZ: f64 = 1e5;
 /// The largest delay and jitter, in microseconds.
 const MAX_DELAY_US: f64 = 1e6;
 
-fn within(name: &str, value: f64, [low, high]: [f64; 2]) -> Result<(), String> {
+/// Checks that a value is in a range; the text names the field, its value and its range.
+pub(crate) fn within(name: &str, value: f64, [low, high]: [f64; 2]) -> Result<(), String> {
     match (low..=high).contains(&value) {
         true => Ok(()),
         false => Err(format!("{name}: {value}; must be {low} to {high}")),

@@ -73,10 +73,7 @@ pub enum TrainError {
     #[error(transparent)]
     Write(#[from] WriteError),
     /// A file of the training cannot be read or written.
-    #[error(
-        "{}: {cause}; if it is damaged, train into another folder with --init and the weights beside it",
-        path.display()
-    )]
+    #[error("{}: {cause}", path.display())]
     State {
         /// The file.
         path: PathBuf,

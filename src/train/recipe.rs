@@ -6,6 +6,7 @@ use super::cpu::Offsets;
 use super::loss::Criterion;
 use super::{ThresholdError, TrainError};
 use crate::datagen::Recipe;
+use crate::datagen::ranges::{MAX_PX, within};
 use crate::event::EventInput;
 use crate::formats::{input, yaml};
 use crate::network::Weights;
@@ -119,9 +120,7 @@ impl TrainingRecipe {
                     "side_px: {side_px}; must be a multiple of 16 from 64 to {MAX_SIDE_PX}"
                 ));
             }
-            if !(0.0..=250.0).contains(max_blur_px) {
-                return Err(format!("max_blur_px: {max_blur_px}; must be 0 to 250"));
-            }
+            within("max_blur_px", *max_blur_px, [0.0, MAX_PX])?;
         }
         let rate = self.learning_rate;
         if !(rate > 0.0 && rate <= 1.0) {
@@ -138,15 +137,10 @@ impl TrainingRecipe {
             return Err(format!("weight_decay: {}; must be from 0 to 1", self.weight_decay));
         }
         let ThresholdError { common, polarity } = self.threshold_error;
-        for (name, deviation) in [("common", common), ("polarity", polarity)] {
-            if !(0.0..=2.0).contains(&deviation) {
-                return Err(format!("threshold_error: {name}: {deviation}; must be 0 to 2"));
-            }
-        }
-        if let Criterion::L1 { motion_weight } = self.criterion
-            && !(0.0..=1e6).contains(&motion_weight)
-        {
-            return Err(format!("motion_weight: {motion_weight}; must be 0 to 1000000"));
+        within("threshold_error: common", common, [0.0, 2.0])?;
+        within("threshold_error: polarity", polarity, [0.0, 2.0])?;
+        if let Criterion::L1 { motion_weight } = self.criterion {
+            within("motion_weight", f64::from(motion_weight), [0.0, 1e6])?;
         }
         self.samples.check().map_err(|why| format!("samples: {why}"))?;
         let scales = &self.samples.scales;

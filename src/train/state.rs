@@ -55,6 +55,12 @@ const MAX_PROGRESS: usize = 1_000_000_000;
 /// See [`MAX_PROGRESS`].
 const MAX_STEPS: u64 = 1_000_000_000_000;
 
+/// Number of parameters of the network that reads `event_input`.
+fn parameter_count(event_input: EventInput) -> usize {
+    let shapes = crate::network::parameters(event_input);
+    shapes.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+}
+
 impl State {
     /// Writes the file under a temporary name, then renames it.
     ///
@@ -92,7 +98,10 @@ impl State {
     /// The file cannot be read, or is not a training state of this network.
     pub fn read(path: &Path, event_input: EventInput) -> Result<Self, TrainError> {
         let bytes = input::read(path, MAX_WEIGHTS_BYTES).map_err(|e| TrainError::state(path, e))?;
-        let wrong = |e: &dyn std::fmt::Display| TrainError::state(path, e);
+        let wrong = |e: &dyn std::fmt::Display| {
+            let advice = "train into another folder with --init and the weights beside it";
+            TrainError::state(path, format!("{e}; if it is damaged, {advice}"))
+        };
         let (_, header) = SafeTensors::read_metadata(&bytes).map_err(|e| wrong(&e))?;
         let notes = header.metadata().clone().unwrap_or_default();
         let note = |name: &str| notes.get(name).ok_or_else(|| wrong(&format!("it has no {name}")));
@@ -112,8 +121,7 @@ impl State {
             mean: need("mean")?,
             steps,
         };
-        let expected = crate::network::parameters(event_input);
-        let n: usize = expected.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let n = parameter_count(event_input);
         if [&adam.parameters, &adam.first, &adam.second, &adam.mean].iter().any(|v| v.len() != n) {
             return Err(wrong(&"its parameters are those of another network"));
         }
@@ -134,8 +142,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.safetensors");
         let input = EventInput::default();
-        let shapes = crate::network::parameters(input);
-        let n: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let n = parameter_count(input);
         let (adam, teacher) = (Adam::new(vec![0.0; n]), Some(vec![1.0; n]));
         State { position: Position::default(), adam, teacher }.write(&path).unwrap();
         assert_eq!(State::read(&path, input).unwrap().teacher, Some(vec![1.0; n]));
@@ -160,8 +167,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.safetensors");
         let input = EventInput::default();
-        let shapes = crate::network::parameters(input);
-        let n: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let n = parameter_count(input);
         let read = |position: Position, steps: u64| {
             let mut adam = Adam::new(vec![0.0; n]);
             adam.steps = steps;

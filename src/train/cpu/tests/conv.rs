@@ -145,9 +145,8 @@ fn gradients_are_added_up_in_order_with_any_number_of_threads() {
         part.clear(&[]);
         part.clear(&[4000..5000, 9000..9001]);
     }
-    let [mut first, second, third] = parts;
+    let [mut first, mut second, mut third] = parts;
     first.work[4500] = 1.0;
-    let (mut second, mut third) = (second, third);
     (second.work[4500], second.work[9000]) = (2.0, 3.0);
     third.work[4999] = 4.0;
     first.add(&[second, third]);
